@@ -1,0 +1,18 @@
+"""The tested code of an executable book on multilayer perceptrons.
+
+Importing the package imports nothing else; each module is imported by its own name.
+
+=============================  =======================================================
+``mlpbook.data``               toy sets, standardisation, splits, batches, and MNIST
+``mlpbook.initializers``       how weights start
+``mlpbook.scratch``            the network by hand: NumPy alone
+``mlpbook.pytorch``            the same network in PyTorch; the only place for torch
+``mlpbook.gradient_check``     derivatives against finite differences
+``mlpbook.history``            what a training run leaves behind
+``mlpbook.evaluation``         error rates with intervals, and fair comparisons
+``mlpbook.plots``              the figures; the only place for matplotlib
+``mlpbook.validation``         the argument checks that all of these share
+=============================  =======================================================
+
+``scratch`` and ``pytorch`` never import each other.
+"""
