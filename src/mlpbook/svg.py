@@ -1,0 +1,360 @@
+"""One inline SVG a figure: text stays text, colours follow the page, bytes repeat.
+
+Whatever drew the picture (matplotlib in `plots`, Graphviz in `pytorch.graphs`), `picture`
+turns its SVG into HTML for the page:
+
+- colours of the palette become CSS custom properties, ``var(--fig-class0, #0072B2)``, so that
+  light, dark and print are one drawing; the fallback serves a plain notebook;
+- ids are renumbered and prefixed by a digest of the figure, so that figures on one page cannot
+  collide and two builds give the same bytes;
+- a title and a description are there for whoever listens, and the data behind the picture
+  stand in a table that folds away.
+"""
+
+import hashlib
+import html
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import numpy as np
+
+__all__ = ["COLORS", "CYCLE", "MAX_ROWS", "Picture", "data_table", "picture"]
+
+# name: colour on the light ground. The dark ground's partners stand in book/assets/book.css.
+_PALETTE = {
+    "class0": "#0072b2",
+    "class1": "#d55e00",
+    "parameter": "#009e73",
+    "loss": "#cc79a7",
+    "ochre": "#8a6d00",
+    "indigo": "#5b4fc4",
+    "reference": "#6b7280",
+    "ink": "#222832",
+    "muted": "#59636e",
+    "grid": "#dfe3e8",
+    "paper": "#ffffff",
+}
+# Words need more contrast than marks: in text, these colours are darkened.
+_TEXT_PALETTE = {
+    "class1": "#b34a00",
+    "parameter": "#007a58",
+    "loss": "#a64b7f",
+}
+
+COLORS: dict[str, str] = {
+    **_PALETTE,
+    "forward": _PALETTE["class0"],
+    "adjoint": _PALETTE["class1"],
+}
+"""What each colour means, everywhere in the book."""
+
+CYCLE: list[str] = [
+    _PALETTE[name] for name in ("class0", "class1", "parameter", "loss", "ochre", "indigo")
+]
+"""Colours of several curves in one panel."""
+
+MAX_ROWS = 200
+"""Rows that a table behind a figure shows at most."""
+
+# Colours that drawing programs write when nobody chose one.
+_VARIABLE = {hex_: name for name, hex_ in _PALETTE.items()} | {"#000000": "ink"}
+_KEYWORDS = {"black": "#000000", "white": "#ffffff"}
+_PIXELS_PER_POINT = 100 / 72  # a figure 6.8 inches wide fills the column of 680 pixels
+_SMALLEST_SCALE = 0.76  # 10 pt is then 10.6 pixels; narrower screens scroll inside the figure
+
+
+@dataclass(frozen=True, repr=False)
+class Picture:
+    """A figure as a page shows it: HTML where it can be drawn, the alt text elsewhere.
+
+    Attributes
+    ----------
+    alt
+        What the figure shows, in words.
+    html
+        The inline SVG and, where there are data, the table behind it.
+    """
+
+    alt: str
+    html: str
+
+    def __repr__(self) -> str:
+        """Return the alt text: what a terminal, and a reader without HTML, gets."""
+        return self.alt
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/html": self.html, "text/plain": self.alt}
+
+
+def picture(
+    source: str,
+    *,
+    alt: str,
+    data: Mapping[str, Sequence[Any]] | None = None,
+    table: str = "",
+    css_class: str = "",
+) -> Picture:
+    """Turn the SVG of a drawing program into a figure of the book.
+
+    Parameters
+    ----------
+    source
+        A whole SVG document. Its ``viewBox`` (in points) gives the size.
+    alt
+        The finding in words; not empty.
+    data
+        Columns of the table behind the picture, by name; columns of unequal lengths get
+        tables of their own.
+    table
+        What the table lists, one line; optional.
+    css_class
+        One more CSS class for the figure.
+
+    Raises
+    ------
+    ValueError
+        If `alt` is empty or a column is not one-dimensional.
+    TypeError
+        If `alt` is not a string or a column holds something else than numbers and words.
+
+    Examples
+    --------
+    >>> svg = '<svg viewBox="0 0 72 72"><path d="M0 0L9 9" style="stroke: #0072b2"/></svg>'
+    >>> figure = picture(svg, alt="A line rises.", data={"x": [0, 9]})
+    >>> figure
+    A line rises.
+    >>> "stroke: var(--fig-class0, #0072b2)" in figure.html
+    True
+    """
+    if not isinstance(alt, str):
+        raise TypeError(f"alt must be a string, got {type(alt).__name__}. Describe the finding.")
+    alt = " ".join(alt.split())
+    if not alt:
+        raise ValueError(
+            "alt must say in words what the figure shows, got an empty text. "
+            "Write the finding in one sentence."
+        )
+    details = "" if data is None else data_table(data, table)
+
+    root = ET.fromstring(source)
+    _clean(root)
+    width, height = (float(size) for size in root.attrib["viewBox"].split()[2:])
+    _number_ids(root)
+    digest = hashlib.sha256((alt + ET.tostring(root, encoding="unicode")).encode()).hexdigest()
+    prefix = f"fig-{digest[:10]}-"
+    _prefix_ids(root, prefix)
+
+    first_sentence = re.split(r"(?<=[.!?])\s", alt)[0]
+    title, description = ET.Element("title"), ET.Element("desc", {"id": f"{prefix}desc"})
+    title.text, description.text = first_sentence, alt
+    root[:0] = [title, description]
+    pixels = width * _PIXELS_PER_POINT
+    root.attrib.clear()
+    root.attrib.update(
+        {
+            "xmlns": "http://www.w3.org/2000/svg",
+            "class": "figure-svg",
+            "role": "img",
+            "aria-labelledby": f"{prefix}desc",
+            "viewBox": f"0 0 {width:g} {height:g}",
+            "style": (
+                f"width: 100%; max-width: {pixels:.0f}px; "
+                f"min-width: {pixels * _SMALLEST_SCALE:.0f}px; height: auto; "
+                f"fill: {_variable('ink')}; "
+                "stroke-linejoin: round; font-family: var(--fig-font, system-ui, sans-serif)"
+            ),
+        }
+    )
+    drawing = ET.tostring(root, encoding="unicode")
+    classes = f"figure-drawing {css_class}".strip()
+    return Picture(
+        alt,
+        f'<div class="{classes}" role="group" aria-label="Figure" tabindex="0" '
+        f'style="overflow-x: auto">{drawing}</div>{details}',
+    )
+
+
+def data_table(data: Mapping[str, Sequence[Any]], title: str = "") -> str:
+    """Return the data behind a figure as HTML tables that fold away.
+
+    Numbers have four significant digits. Of more than `MAX_ROWS` rows, evenly spaced ones are
+    shown, the first and the last among them.
+    """
+    columns = {str(name): _column(str(name), values) for name, values in data.items()}
+    if not columns:
+        raise ValueError(
+            "data must hold at least one column, got none. Leave data out if there is no table."
+        )
+    by_length: dict[int, dict[str, list[str]]] = {}
+    for name, cells in columns.items():
+        by_length.setdefault(len(cells), {})[name] = cells
+    tables = "".join(_table(length, group) for length, group in by_length.items())
+    heading = f"<p>{html.escape(title)}</p>" if title else ""
+    return (
+        '<details class="figure-data"><summary>Data behind this figure</summary>'
+        f'<div class="figure-data-body" role="group" aria-label="Data" tabindex="0">'
+        f"{heading}{tables}</div></details>"
+    )
+
+
+def _table(length: int, columns: dict[str, list[str]]) -> str:
+    rows = np.arange(length)
+    note = ""
+    if length > MAX_ROWS:
+        rows = np.unique(np.linspace(0, length - 1, MAX_ROWS).round().astype(int))
+        note = f"<p>{len(rows)} of {length} rows, evenly spaced.</p>"
+    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in columns)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{cells[row]}</td>" for cells in columns.values()) + "</tr>"
+        for row in rows
+    )
+    return f"{note}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _column(name: str, values: Sequence[Any]) -> list[str]:
+    if isinstance(values, (str, bytes)) or not hasattr(values, "__len__"):
+        raise TypeError(
+            f"data[{name!r}] must be a sequence of numbers or words, got "
+            f"{type(values).__name__}. Wrap a single value in a list."
+        )
+    shape = getattr(values, "shape", (len(values),))
+    if len(shape) != 1:
+        raise ValueError(
+            f"data[{name!r}] must be one-dimensional, got shape {tuple(shape)}. "
+            "Give each of its columns a name."
+        )
+    return [_cell(name, value) for value in values]
+
+
+def _cell(name: str, value: Any) -> str:
+    if hasattr(value, "item"):  # a NumPy or PyTorch scalar
+        value = value.item()
+    if isinstance(value, str):
+        return html.escape(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Integral):
+        return str(int(value))
+    if isinstance(value, Real):
+        return f"{float(value):.4g}"
+    raise TypeError(
+        f"data[{name!r}] must hold numbers or words, got {type(value).__name__}. "
+        "Convert it to a float or a str."
+    )
+
+
+def _variable(name: str, *, text: bool = False) -> str:
+    if text and name in _TEXT_PALETTE:
+        return f"var(--fig-{name}-text, {_TEXT_PALETTE[name]})"
+    return f"var(--fig-{name}, {_PALETTE[name]})"
+
+
+def _swap_colors(style: str, *, text: bool) -> str:
+    def swap(match: re.Match[str]) -> str:
+        name = _VARIABLE.get(match.group().lower())
+        return match.group() if name is None else _variable(name, text=text)
+
+    return re.sub(r"#[0-9a-fA-F]{6}\b", swap, style)
+
+
+def _clean(root: ET.Element) -> None:
+    """Drop what would leak into the page, and let the page's style sheet reach the rest."""
+    for parent in root.iter():
+        for child in list(parent):
+            tag = child.tag.split("}")[-1] if isinstance(child.tag, str) else "comment"
+            if tag in {"metadata", "style", "title", "comment"}:
+                parent.remove(child)
+    for element in root.iter():
+        element.tag = element.tag.split("}")[-1]
+        is_text = element.tag in {"text", "tspan"}
+        if not is_text:
+            element.text = None
+        if element.tag != "tspan":
+            element.tail = None
+        for key in list(element.attrib):
+            value = element.attrib.pop(key)
+            key = key.split("}")[-1]
+            if key in {"d", "points"}:
+                value = _shorten(value)
+            if key in {"fill", "stroke"}:  # var() works in a style only
+                value = _KEYWORDS.get(value, value)
+                _add_style(element, f"{key}: {value}")
+            elif key != "font-family":
+                element.set(key, value)
+        style = element.get("style")
+        if style is not None:
+            kept = [
+                part.strip()
+                for part in style.split(";")
+                if part.strip() and not part.strip().startswith("font-family")
+            ]
+            element.set("style", _swap_colors("; ".join(kept), text=is_text))
+    for group in root.iter("g"):
+        if group.get("id", "").startswith("halo"):
+            for label in group.iter("text"):
+                _add_style(
+                    label,
+                    f"paint-order: stroke; stroke: {_variable('paper')}; stroke-width: 3px",
+                )
+
+
+def _add_style(element: ET.Element, style: str) -> None:
+    old = element.get("style", "").strip().rstrip(";")
+    element.set("style", f"{old}; {style}" if old else style)
+
+
+def _shorten(path: str) -> str:
+    """Keep two decimals: a hundredth of a point is less than anybody sees."""
+    path = re.sub(
+        r"-?\d+\.\d+(?:e-?\d+)?",
+        lambda match: f"{float(match.group()):.2f}".rstrip("0").rstrip("."),
+        path,
+    )
+    return " ".join(path.split())
+
+
+def _references(element: ET.Element) -> set[str]:
+    return {
+        found
+        for key, value in element.attrib.items()
+        if key == "href" or "url(#" in value
+        for found in re.findall(r"url\(#([^)]+)\)" if "url(#" in value else r"^#(.+)", value)
+    }
+
+
+def _number_ids(root: ET.Element) -> None:
+    """Renumber the ids that something refers to, in their order; drop all others."""
+    used = set().union(*(_references(element) for element in root.iter()))
+    number: dict[str, str] = {}
+    for element in root.iter():
+        name = element.attrib.pop("id", None)
+        if name in used:
+            element.set("id", number.setdefault(name, str(len(number) + 1)))
+    _rename(root, number)
+
+
+def _prefix_ids(root: ET.Element, prefix: str) -> None:
+    names: dict[str, str] = {}
+    for element in root.iter():
+        if "id" in element.attrib:
+            names[element.attrib["id"]] = prefix + element.attrib["id"]
+            element.set("id", names[element.attrib["id"]])
+    _rename(root, names)
+
+
+def _rename(root: ET.Element, names: Mapping[str, str]) -> None:
+    for element in root.iter():
+        for key, value in element.attrib.items():
+            if key == "href" and value.startswith("#"):
+                element.set(key, "#" + names[value[1:]])
+            elif "url(#" in value:
+                element.set(
+                    key, re.sub(r"url\(#([^)]+)\)", lambda m: f"url(#{names[m.group(1)]})", value)
+                )
