@@ -1,0 +1,102 @@
+r"""Training, in PyTorch: the same loop, with the gradients left to autograd.
+
+The loop is line for line the one in `mlpbook.scratch.training`. Two differences are worth a look:
+the loss is a tensor that knows its graph, so ``loss.backward()`` replaces the hand-written backward
+pass; and PyTorch adds to gradients where scratch overwrites them, so they are cleared first.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from mlpbook.history import History
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+
+from mlpbook.data import batches
+from mlpbook.loop import divergence, progress_bar
+from mlpbook.pytorch.network import MLP
+from mlpbook.validation import check_labels, check_matrix, check_positive_int
+
+__all__ = ["fit"]
+
+Data = ArrayLike | Tensor
+
+
+def fit(
+    model: MLP,
+    loss_fn: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    X: Data,
+    y: Data,
+    *,
+    epochs: int,
+    batch_size: int,
+    rng: np.random.Generator,
+    validation: tuple[Data, Data] | None = None,
+    progress: bool = False,
+    history: History | None = None,
+) -> History:
+    """Train a network by mini-batch descent and return what happened.
+
+    Parameters, returns and errors are those of `mlpbook.scratch.training.fit`; X and y may be
+    arrays or tensors, and go to the device and dtype of the model's parameters. The optimizer is
+    one of ``torch.optim``, the loss one of ``torch.nn``.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((64, 2)); y = (X[:, 0] > 0).astype(int)
+    >>> model = MLP([2, 8, 2], rng=rng)
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    >>> history = fit(
+    ...     model, nn.CrossEntropyLoss(), optimizer, X, y, epochs=20, batch_size=16, rng=rng
+    ... )
+    >>> history.train_loss[-1] < history.train_loss[0]
+    True
+    """
+    X, y = _check_data(model, X, y)
+    if validation is not None:
+        validation = _check_data(model, *validation)
+    check_positive_int(batch_size, "batch_size")
+    history = History() if history is None else history
+    for epoch in progress_bar(check_positive_int(epochs, "epochs"), history, show=progress):
+        total = 0.0
+        for batch in batches(len(X), batch_size, rng=rng):
+            loss = loss_fn(model(X[batch]), y[batch])
+            if not torch.isfinite(loss):
+                raise divergence(epoch, history, optimizer.param_groups[0]["lr"])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            history.batch_loss.append(loss.item())
+            total += loss.item() * len(batch)
+        if not all(torch.isfinite(p).all() for p in model.parameters()):
+            raise divergence(epoch, history, optimizer.param_groups[0]["lr"])
+        history.train_loss.append(total / len(X))
+        if validation is not None:
+            with torch.no_grad():
+                output = model(validation[0])
+                history.validation_loss.append(loss_fn(output, validation[1]).item())
+            if validation[1].ndim == 1:
+                wrong = output.argmax(dim=1) != validation[1]
+                history.validation_error.append(wrong.double().mean().item())
+    return history
+
+
+def _check_data(model: MLP, X: Data, y: Data) -> tuple[Tensor, Tensor]:
+    """Return inputs and targets that fit the model, as tensors beside its parameters."""
+    parameter = next(model.parameters())
+    X = check_matrix(_array(X), "X", model.n_in)
+    if np.ndim(y) == 1:
+        y = check_labels(_array(y), len(X), model.n_out)
+        return torch.as_tensor(X).to(parameter), torch.as_tensor(y, device=parameter.device)
+    y = check_matrix(_array(y), "y", model.n_out, n_samples=len(X))
+    return torch.as_tensor(X).to(parameter), torch.as_tensor(y).to(parameter)
+
+
+def _array(data: Data) -> NDArray[Any]:
+    """Return data as a writable NumPy array (torch refuses read-only and reversed ones)."""
+    if isinstance(data, Tensor):
+        return np.asarray(data.detach().cpu())
+    return np.require(data, requirements=["C", "W"])
