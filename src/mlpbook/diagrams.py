@@ -4,6 +4,7 @@ Forward values are blue and run to the right, adjoints are vermilion and run to 
 parameters are green with round corners. Shapes stand on the edges.
 """
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ __all__ = ["flow_diagram", "network_diagram"]
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _BAR = "\u0304"  # combining macron: the adjoint of what stands before it
 _SHOWN = 6  # units of a layer; more are elided
+_TEXT_AT = 0.45  # the part of an edge after which its text stands
 _CHARACTER = 0.085  # inches that a character takes at 10 pt, generously
 
 
@@ -255,23 +257,27 @@ def flow_diagram(
         for name, (column, row) in places.items()
     }
 
-    for edge in edges:
+    leaves, enters = _ports(pairs, at)
+    for edge, leave, enter in zip(edges, leaves, enters, strict=True):
         (x0, y0), (x1, y1) = at[edge[0]], at[edge[1]]
-        x0, x1 = x0 + half[edge[0]] + 0.02, x1 - half[edge[1]] - 0.02
-        centre = ((x0 + x1) / 2, (y0 + y1) / 2)
+        x0, y0 = x0 + half[edge[0]] + 0.02, y0 + leave
+        x1, y1 = x1 - half[edge[1]] - 0.02, y1 + enter
+        length = math.hypot(x1 - x0, y1 - y0)
+        up = ((y0 - y1) / length, (x1 - x0) / length)
         back = adjoints.get((edge[0], edge[1]))
-        lift = 0.0 if back is None else 0.05
-        _arrow(ax, (x0, y0 + lift), (x1, y1 + lift), COLORS["forward"])
-        if len(edge) > 2:
+        lift = 0.0 if back is None else 0.045
+        # Away from the middle, so that the texts of edges that meet keep apart.
+        x, y = (x0 + _TEXT_AT * (x1 - x0), y0 + _TEXT_AT * (y1 - y0))
+        for text, sign, kind in ((" ".join(edge[2:]), 1, "forward"), (back, -1, "adjoint")):
+            if text is None:
+                continue
+            start = (x0 + sign * lift * up[0], y0 + sign * lift * up[1])
+            end = (x1 + sign * lift * up[0], y1 + sign * lift * up[1])
+            _arrow(ax, *((start, end) if sign > 0 else (end, start)), COLORS[kind])
+            away = sign * (lift + 0.1 + abs(up[0]) * _CHARACTER * len(text) / 2)
             ax.text(
-                centre[0], centre[1] + lift + 0.05, edge[2], ha="center", va="bottom",
-                fontsize=9, color=COLORS["forward"], gid="halo", zorder=4,
-            )  # fmt: skip
-        if back is not None:
-            _arrow(ax, (x1, y1 - lift), (x0, y0 - lift), COLORS["adjoint"])
-            ax.text(
-                centre[0], centre[1] - lift - 0.05, back, ha="center", va="top",
-                fontsize=9, color=COLORS["adjoint"], gid="halo", zorder=4,
+                x + away * up[0], y + away * up[1], text, ha="center", va="center",
+                fontsize=9, color=COLORS[kind], gid="halo", zorder=4,
             )  # fmt: skip
 
     for name, text in nodes.items():
@@ -293,6 +299,22 @@ def flow_diagram(
         )
         ax.text(x, y, text, ha="center", va="center", zorder=4)
     return fig
+
+
+def _ports(
+    pairs: Sequence[tuple[str, str]], at: Mapping[str, tuple[float, float]]
+) -> tuple[list[float], list[float]]:
+    """Return how far above a box's middle each edge leaves and enters: edges fan out."""
+    sides = []
+    for here, there in ((0, 1), (1, 0)):
+        offsets = [0.0] * len(pairs)
+        for name in at:
+            own = [k for k, pair in enumerate(pairs) if pair[here] == name]
+            own.sort(key=lambda k: -at[pairs[k][there]][1])
+            for rank, k in enumerate(own):
+                offsets[k] = 0.0 if len(own) == 1 else 0.08 * (1 - 2 * rank / (len(own) - 1))
+        sides.append(offsets)
+    return sides[0], sides[1]
 
 
 def _longest_line(text: str) -> int:

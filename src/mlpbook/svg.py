@@ -64,7 +64,10 @@ MAX_ROWS = 200
 _VARIABLE = {hex_: name for name, hex_ in _PALETTE.items()} | {"#000000": "ink"}
 _KEYWORDS = {"black": "#000000", "white": "#ffffff"}
 _PIXELS_PER_POINT = 100 / 72  # a figure 6.8 inches wide fills the column of 680 pixels
+_TOLERANCE = 0.04  # points by which a shortened stroke may deviate
 _SMALLEST_SCALE = 0.76  # 10 pt is then 10.6 pixels; narrower screens scroll inside the figure
+# matplotlib's script capitals lie in a font's private area; these are Unicode's.
+_SCRIPT_CAPITALS = {0xE22D + k: letter for k, letter in enumerate("𝒜ℬ𝒞𝒟ℰℱ𝒢ℋℐ𝒥𝒦ℒℳ𝒩𝒪𝒫𝒬ℛ𝒮𝒯𝒰𝒱𝒲𝒳𝒴𝒵")}
 
 
 @dataclass(frozen=True, repr=False)
@@ -147,6 +150,7 @@ def picture(
     _clean(root)
     width, height = (float(size) for size in root.attrib["viewBox"].split()[2:])
     _number_ids(root)
+    _unwrap(root)
     digest = hashlib.sha256((alt + ET.tostring(root, encoding="unicode")).encode()).hexdigest()
     prefix = f"fig-{digest[:10]}-"
     _prefix_ids(root, prefix)
@@ -273,36 +277,70 @@ def _clean(root: ET.Element) -> None:
                 parent.remove(child)
     for element in root.iter():
         element.tag = element.tag.split("}")[-1]
-        is_text = element.tag in {"text", "tspan"}
-        if not is_text:
-            element.text = None
-        if element.tag != "tspan":
-            element.tail = None
+        if element.text is not None and element.tag != "tspan":
+            element.text = element.text.strip()
+        element.tail = None
         for key in list(element.attrib):
             value = element.attrib.pop(key)
-            key = key.split("}")[-1]
-            if key in {"d", "points"}:
-                value = _shorten(value)
-            if key in {"fill", "stroke"}:  # var() works in a style only
-                value = _KEYWORDS.get(value, value)
-                _add_style(element, f"{key}: {value}")
-            elif key != "font-family":
-                element.set(key, value)
-        style = element.get("style")
-        if style is not None:
-            kept = [
-                part.strip()
-                for part in style.split(";")
-                if part.strip() and not part.strip().startswith("font-family")
-            ]
-            element.set("style", _swap_colors("; ".join(kept), text=is_text))
-    for group in root.iter("g"):
-        if group.get("id", "").startswith("halo"):
-            for label in group.iter("text"):
-                _add_style(
-                    label,
-                    f"paint-order: stroke; stroke: {_variable('paper')}; stroke-width: 3px",
-                )
+            _set_attribute(element, key.split("}")[-1], value)
+    for text in root.iter("text"):
+        _join_letters(text)
+    for group in root.iter():
+        role = group.get("id", "")
+        if role.startswith("halo"):
+            ground = f"paint-order: stroke; stroke: {_variable('paper')}; stroke-width: 3px"
+            for text in group.iter("text"):
+                _add_style(text, ground)
+        elif role.startswith("ink"):
+            group.set("class", "figure-ink")
+
+
+def _set_attribute(element: ET.Element, key: str, value: str) -> None:
+    is_text = element.tag in {"text", "tspan"}
+    if key in {"d", "points"}:
+        value = _shorten_path(value)
+    elif key in {"x", "y"}:
+        value = _round(value)
+    elif key == "transform" and "matrix" not in value and "scale" not in value:
+        value = _round(value)
+        if value.startswith("rotate(-0 ") or value.startswith("rotate(0 "):
+            return
+    if key in {"fill", "stroke"}:  # var() works in a style only
+        _add_style(element, _swap_colors(f"{key}: {_KEYWORDS.get(value, value)}", text=is_text))
+    elif key == "style":
+        parts = [part.strip() for part in value.split(";")]
+        kept = "; ".join(part for part in parts if part and not part.startswith("font-family"))
+        if kept:
+            _add_style(element, _swap_colors(kept, text=is_text))
+    elif key not in {"font-family", "space"}:
+        element.set(key, value)
+
+
+def _join_letters(text: ET.Element) -> None:
+    """Join the letters of a word that mathtext placed one by one.
+
+    Every reader's font has its own widths: only the word's start keeps its place.
+    """
+    previous: ET.Element | None = None
+    end = 0.0
+    for span in list(text.iter("tspan")):
+        span.text = (span.text or "").translate(_SCRIPT_CAPITALS)
+        place, size = span.get("x", ""), re.search(r"font-size: ([\d.]+)", span.get("style", ""))
+        if size is None or " " in place or not place:
+            previous = None
+            continue
+        widest = 1.1 if span.text in "mwMW" else 0.5 if span.text in "ijlftr ,.()" else 0.9
+        if (
+            previous is not None
+            and previous.get("style") == span.get("style")
+            and previous.get("y") == span.get("y")
+            and float(place) <= end
+        ):
+            previous.text = (previous.text or "") + span.text
+            text.remove(span)
+        else:
+            previous = span
+        end = float(place) + widest * float(size.group(1))
 
 
 def _add_style(element: ET.Element, style: str) -> None:
@@ -310,14 +348,44 @@ def _add_style(element: ET.Element, style: str) -> None:
     element.set("style", f"{old}; {style}" if old else style)
 
 
-def _shorten(path: str) -> str:
+def _round(numbers: str) -> str:
     """Keep two decimals: a hundredth of a point is less than anybody sees."""
-    path = re.sub(
+    rounded = re.sub(
         r"-?\d+\.\d+(?:e-?\d+)?",
         lambda match: f"{float(match.group()):.2f}".rstrip("0").rstrip("."),
-        path,
+        numbers,
     )
-    return " ".join(path.split())
+    return re.sub(r"-0(?![\d.])", "0", rounded)
+
+
+def _shorten_path(path: str) -> str:
+    """Leave out points of straight stretches, and digits that nobody sees."""
+    if re.fullmatch(r"[MLz\d.\s-]+", path):
+        path = " ".join(_shorten_line(part) for part in re.findall(r"M[^M]*", path))
+    return " ".join(_round(path).split())
+
+
+def _shorten_line(part: str) -> str:
+    """Douglas and Peucker's rule on one stroke (doi:10.3138/FM57-6770-U75U-7727)."""
+    points = np.array(re.findall(r"-?\d+(?:\.\d+)?", part), dtype=float).reshape(-1, 2)
+    keep = {0, len(points) - 1}
+    stack = [(0, len(points) - 1)]
+    while stack:
+        first, last = stack.pop()
+        if last - first < 2:
+            continue
+        chord = points[last] - points[first]
+        inner = points[first + 1 : last] - points[first]
+        length = float(np.hypot(*chord))
+        along = np.clip(inner @ chord / length**2, 0, 1)[:, None] * chord if length else 0.0
+        distance = np.hypot(*(inner - along).T)
+        farthest = int(distance.argmax())
+        if distance[farthest] > _TOLERANCE:
+            middle = first + 1 + farthest
+            keep.add(middle)
+            stack += [(first, middle), (middle, last)]
+    kept = " L ".join(f"{x!r} {y!r}" for x, y in points[sorted(keep)].tolist())
+    return f"M {kept}" + (" z" if part.rstrip().endswith("z") else "")
 
 
 def _references(element: ET.Element) -> set[str]:
@@ -327,6 +395,20 @@ def _references(element: ET.Element) -> set[str]:
         if key == "href" or "url(#" in value
         for found in re.findall(r"url\(#([^)]+)\)" if "url(#" in value else r"^#(.+)", value)
     }
+
+
+def _unwrap(parent: ET.Element) -> None:
+    """Take away groups that say nothing and paths that draw nothing."""
+    children: list[ET.Element] = []
+    for child in parent:
+        _unwrap(child)
+        if child.tag == "g" and not child.attrib:
+            children.extend(child)
+        elif not (child.tag == "defs" and len(child) == 0) and not (
+            child.tag == "path" and child.get("style") == "fill: none" and "id" not in child.attrib
+        ):
+            children.append(child)
+    parent[:] = children
 
 
 def _number_ids(root: ET.Element) -> None:
