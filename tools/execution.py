@@ -12,7 +12,7 @@ so it stops the next one too.
 
 import ast
 import hashlib
-import json
+import importlib
 import os
 import re
 import shutil
@@ -93,6 +93,10 @@ FROM_IMPORT = re.compile(rf"from\s+({PACKAGE}[\w.]*)\s+import\s+(\([^)]*\)|[^\n]
 IMPORT = re.compile(rf"^\s*import\s+([^\n]*\b{PACKAGE}\b[^\n]*)", re.MULTILINE)
 CELL = re.compile(r"^(?P<fence>`{3,}|:{3,})\{code-cell\}.*?^(?P=fence)", re.MULTILINE | re.DOTALL)
 MNIST_NAMES = {"load_mnist", "mnist_folder"}
+MNIST_MODULES = {
+    f"{PACKAGE}.data",
+    f"{PACKAGE}.mnist",
+}  # they offer it; importing them is not using it
 
 
 def cells_of(text: str) -> str:
@@ -178,7 +182,7 @@ class Package:
 
     def asks_for_mnist(self, name: str) -> bool:
         """Say whether a module names one of the functions that find MNIST."""
-        if name == f"{PACKAGE}.data":
+        if name in MNIST_MODULES:
             return False
         for node in ast.walk(self.trees[name]):
             word = getattr(node, "id", None) or getattr(node, "attr", None)
@@ -205,22 +209,20 @@ class Data:
     source: str
 
 
-PROBE = f"""
-import json
-from {PACKAGE}.data import load_mnist, mnist_folder
-mnist = load_mnist()
-print(json.dumps([str(mnist_folder()), bool(mnist.is_substitute), str(mnist.source)]))
-"""
-
-
 def find_data() -> Data:
-    """Fetch or find the digits, before any kernel starts, and tell the kernels where they are."""
-    found = subprocess.run(
-        [sys.executable, "-c", PROBE], stdout=subprocess.PIPE, text=True, check=False
-    )
-    if found.returncode:
-        raise ExecutionFailed("the digits could not be loaded (the reason stands above)")
-    data = Data(*json.loads(found.stdout.splitlines()[-1]))
+    """Fetch or find the digits, before any kernel starts, and tell the kernels where they are.
+
+    Here and not in a process of its own: a temporary folder lasts as long as the process.
+    """
+    sys.path.insert(0, str(SOURCE))
+    try:
+        module = importlib.import_module(f"{PACKAGE}.data")
+        mnist = module.load_mnist()
+        data = Data(str(module.mnist_folder()), bool(mnist.is_substitute), str(mnist.source))
+    except Exception as error:
+        raise ExecutionFailed(f"the digits could not be loaded: {error}") from error
+    finally:
+        sys.path.remove(str(SOURCE))
     os.environ["MLPBOOK_DATA"] = data.folder
     return data
 
