@@ -226,7 +226,7 @@ def mark(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 # ---------------------------------------------------------------- the page of all equations
 
 
-class equation_index(nodes.General, nodes.Element):  # noqa: N801
+class equation_index(nodes.General, nodes.Element):
     """Stands where the list of all equations will be written."""
 
 
@@ -318,7 +318,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("equation-index", EquationIndex)
     app.connect("doctree-read", collect)
     app.connect("env-purge-doc", forget)
-    app.connect("env-updated", compare, priority=900)
+    app.connect("env-get-updated", compare, priority=900)  # figure numbers are known
     app.connect("doctree-resolved", mark)
     app.connect("doctree-resolved", write_index)
     return {"parallel_read_safe": False, "parallel_write_safe": False}
