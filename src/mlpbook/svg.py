@@ -312,7 +312,7 @@ def _set_attribute(element: ET.Element, key: str, value: str) -> None:
         kept = "; ".join(part for part in parts if part and not part.startswith("font-family"))
         if kept:
             _add_style(element, _swap_colors(kept, text=is_text))
-    elif key not in {"font-family", "space"}:
+    elif key not in {"class", "font-family", "space"}:
         element.set(key, value)
 
 
