@@ -1,6 +1,7 @@
 r"""The multilayer perceptron, in PyTorch: the same layers in the same row."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -51,7 +52,7 @@ class MLP(nn.Module):
         super().__init__()
         sizes = check_sizes(sizes)
         layers: list[nn.Module] = []
-        for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
+        for n_in, n_out in pairwise(sizes):
             layers += [
                 Linear(n_in, n_out, rng=rng, initializer=initializer, device=device, dtype=dtype),
                 activation(),

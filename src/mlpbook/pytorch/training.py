@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from mlpbook.history import History
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from mlpbook.data import batches
+from mlpbook.history import History
 from mlpbook.loop import divergence, progress_bar
 from mlpbook.pytorch.network import MLP
 from mlpbook.validation import check_labels, check_matrix, check_positive_int

@@ -38,7 +38,7 @@ __all__ = [
     "tanh_prime",
 ]
 
-Array = NDArray[Any]
+Array = NDArray[np.floating[Any]]
 Elementwise = Callable[[Array], Array]
 
 
@@ -149,7 +149,8 @@ def sigmoid(x: Array) -> Array:
     """
     x = _floating(x)
     t = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, t) / (1 + t)
+    numerator: Array = np.where(x >= 0, 1, t)
+    return numerator / (1 + t)
 
 
 def sigmoid_prime(x: Array) -> Array:
@@ -164,7 +165,7 @@ def sigmoid_prime(x: Array) -> Array:
     True
     """
     t = np.exp(-np.abs(_floating(x)))
-    return t / (1 + t) ** 2
+    return t / np.square(1 + t)
 
 
 def tanh(x: Array) -> Array:
@@ -187,7 +188,7 @@ def tanh_prime(x: Array) -> Array:
     True
     """
     t = np.exp(-2 * np.abs(_floating(x)))
-    return 4 * t / (1 + t) ** 2
+    return 4 * t / np.square(1 + t)
 
 
 def softplus(x: Array) -> Array:

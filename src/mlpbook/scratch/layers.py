@@ -8,7 +8,7 @@ A layer keeps what its last forward pass saw. So call backward after the forward
 and do not use one layer twice in a network.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -33,7 +33,7 @@ __all__ = [
     "Tanh",
 ]
 
-Array = NDArray[Any]
+Array = NDArray[np.floating[Any]]
 
 
 class Layer:
@@ -108,13 +108,13 @@ class Linear(Layer):
     def forward(self, X: Array) -> Array:
         """Return X W^T + b, (N, n_out), for X of shape (N, n_in)."""
         self._X = X
-        return np.asarray(X @ self.W.T + self.b)
+        return X @ self.W.T + self.b
 
     def backward(self, dZ: Array) -> Array:
         """Set dW (n_out, n_in) and db (n_out,); return dX (N, n_in), from dZ (N, n_out)."""
         self.dW[...] = dZ.T @ self._X
         self.db[...] = dZ.sum(axis=0)
-        return np.asarray(dZ @ self.W)
+        return dZ @ self.W
 
     def parameters(self) -> list[Array]:
         """Return [W, b]."""
@@ -130,81 +130,92 @@ class Linear(Layer):
 
 
 class Activation(Layer):
-    r"""An elementwise layer, :math:`A = \varphi(Z)`, with backward :math:`\bar A \odot \varphi'(Z)`.
+    r"""Elementwise layer, :math:`A = \varphi(Z)`, with :math:`\bar Z = \bar A \odot \varphi'(Z)`.
 
-    Subclasses name the function and its derivative.
+    Parameters
+    ----------
+    function, derivative : callable
+        Functions of an array of any shape, as in `mlpbook.scratch.activations`.
+
+    Examples
+    --------
+    >>> layer = Activation(np.sin, np.cos)
+    >>> layer.forward(np.zeros((1, 2))), layer.backward(np.array([[1.0, 2.0]]))
+    (array([[0., 0.]]), array([[1., 2.]]))
     """
 
-    function: ClassVar[Elementwise]
-    derivative: ClassVar[Elementwise]
+    def __init__(self, function: Elementwise, derivative: Elementwise) -> None:
+        self.function = function
+        self.derivative = derivative
 
     def forward(self, X: Array) -> Array:
         """Return the function of each entry of X, in its shape."""
         self._X = X
-        return type(self).function(X)
+        return self.function(X)
 
     def backward(self, dZ: Array) -> Array:
         """Multiply the adjoint dZ by the derivative at the last input, entry by entry."""
-        return np.asarray(dZ * type(self).derivative(self._X))
+        return dZ * self.derivative(self._X)
 
 
 class Identity(Activation):
     """No activation: for a network that stays affine."""
 
-    function, derivative = (
-        staticmethod(activations.identity),
-        staticmethod(activations.identity_prime),
-    )
+    def __init__(self) -> None:
+        super().__init__(activations.identity, activations.identity_prime)
 
 
 class ReLU(Activation):
     """Rectified linear unit."""
 
-    function, derivative = staticmethod(activations.relu), staticmethod(activations.relu_prime)
+    def __init__(self) -> None:
+        super().__init__(activations.relu, activations.relu_prime)
 
 
 class LeakyReLU(Activation):
     """Leaky ReLU with slope 0.01 for negative inputs."""
 
-    function = staticmethod(activations.leaky_relu)
-    derivative = staticmethod(activations.leaky_relu_prime)
+    def __init__(self) -> None:
+        super().__init__(activations.leaky_relu, activations.leaky_relu_prime)
 
 
 class ELU(Activation):
     """Exponential linear unit."""
 
-    function, derivative = staticmethod(activations.elu), staticmethod(activations.elu_prime)
+    def __init__(self) -> None:
+        super().__init__(activations.elu, activations.elu_prime)
 
 
 class Sigmoid(Activation):
     """Logistic function."""
 
-    function, derivative = (
-        staticmethod(activations.sigmoid),
-        staticmethod(activations.sigmoid_prime),
-    )
+    def __init__(self) -> None:
+        super().__init__(activations.sigmoid, activations.sigmoid_prime)
 
 
 class Tanh(Activation):
     """Hyperbolic tangent."""
 
-    function, derivative = staticmethod(activations.tanh), staticmethod(activations.tanh_prime)
+    def __init__(self) -> None:
+        super().__init__(activations.tanh, activations.tanh_prime)
 
 
 class Softplus(Activation):
     """Smooth ReLU."""
 
-    function = staticmethod(activations.softplus)
-    derivative = staticmethod(activations.softplus_prime)
+    def __init__(self) -> None:
+        super().__init__(activations.softplus, activations.softplus_prime)
 
 
 class SiLU(Activation):
     """Sigmoid-weighted linear unit."""
 
-    function, derivative = staticmethod(activations.silu), staticmethod(activations.silu_prime)
+    def __init__(self) -> None:
+        super().__init__(activations.silu, activations.silu_prime)
 
 
 class GELU(Activation):
     """Gaussian error linear unit, exact."""
 
-    function, derivative = staticmethod(activations.gelu), staticmethod(activations.gelu_prime)
+    def __init__(self) -> None:
+        super().__init__(activations.gelu, activations.gelu_prime)

@@ -14,7 +14,8 @@ from mlpbook.validation import check_labels, check_matrix, check_same_shape
 
 __all__ = ["CrossEntropyLoss", "MSELoss", "log_softmax", "logsumexp", "one_hot", "softmax"]
 
-Array = NDArray[Any]
+Array = NDArray[np.floating[Any]]
+Labels = NDArray[np.integer[Any]]
 
 
 def logsumexp(Z: Array) -> Array:
@@ -60,15 +61,14 @@ def softmax(Z: Array) -> Array:
     return np.asarray(E / E.sum(axis=1, keepdims=True))
 
 
-def one_hot(y: Array, n_classes: int) -> Array:
+def one_hot(y: Labels, n_classes: int) -> Array:
     """Rows :math:`e_{y}` of the identity matrix, for formulas; the losses do not need them.
 
     >>> one_hot(np.array([2, 0]), 3)
     array([[0., 0., 1.],
            [1., 0., 0.]])
     """
-    y = check_labels(y, n_classes=n_classes)
-    return np.eye(n_classes)[y]
+    return np.eye(n_classes)[check_labels(y, n_classes=n_classes)]
 
 
 class MSELoss:
@@ -125,7 +125,7 @@ class CrossEntropyLoss:
     np.float64(0.0)
     """
 
-    def __call__(self, logits: Array, y: Array) -> float:
+    def __call__(self, logits: Array, y: Labels) -> float:
         """Return the mean cross-entropy in nats of logits (N, C) and labels (N,)."""
         logits = check_matrix(logits, "logits")
         self._y = check_labels(y, n_samples=len(logits), n_classes=logits.shape[1])
@@ -134,6 +134,6 @@ class CrossEntropyLoss:
 
     def backward(self) -> Array:
         """Return the adjoint of the logits, (N, C)."""
-        dZ = np.exp(self._log_p)  # (N, C), softmax
+        dZ: Array = np.exp(self._log_p)  # softmax
         dZ[np.arange(len(dZ)), self._y] -= 1
-        return dZ / dZ.dtype.type(len(dZ))
+        return dZ / len(dZ)

@@ -5,6 +5,7 @@ because each layer knows its own vector-Jacobian product.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from mlpbook.validation import check_sizes
 
 __all__ = ["MLP"]
 
-Array = NDArray[Any]
+Array = NDArray[np.floating[Any]]
 
 
 class MLP:
@@ -63,7 +64,7 @@ class MLP:
     ) -> None:
         sizes = check_sizes(sizes)
         self.layers: list[Layer] = []
-        for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
+        for n_in, n_out in pairwise(sizes):
             self.layers += [
                 Linear(n_in, n_out, rng=rng, initializer=initializer, dtype=dtype),
                 activation(),

@@ -14,7 +14,7 @@ from mlpbook.validation import check_number
 
 __all__ = ["SGD"]
 
-Array = NDArray[Any]
+Array = NDArray[np.floating[Any]]
 
 
 class SGD:

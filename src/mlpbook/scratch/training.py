@@ -20,7 +20,7 @@ from mlpbook.validation import check_labels, check_matrix, check_positive_int
 
 __all__ = ["fit"]
 
-Array = NDArray[Any]
+Array = NDArray[np.floating[Any]]
 Loss = CrossEntropyLoss | MSELoss
 
 
@@ -110,7 +110,7 @@ def fit(
     return history
 
 
-def _check_data(model: MLP, X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
+def _check_data(model: MLP, X: ArrayLike, y: ArrayLike) -> tuple[Array, NDArray[Any]]:
     """Return inputs and targets that fit the model, or say what does not."""
     dtype = model.parameters()[0].dtype
     X = check_matrix(X, "X", model.n_in).astype(dtype, copy=False)

@@ -1,0 +1,46 @@
+# Everything this project does, by name. `make` alone lists it.
+#
+# Each target makes its own environment, in $(VENV), from the pinned requirements.txt.
+# Without make: python tools/set_up.py, then the commands below.
+
+PYTHON ?= python3
+VENV ?= .venv
+PORT ?= 8000
+BIN = $(VENV)/bin
+SITE = _build/html
+
+.DEFAULT_GOAL := help
+.PHONY: help setup book strict test lint serve lock clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+setup:  ## make the environment (the other targets do it for you)
+	@command -v "$(PYTHON)" >/dev/null 2>&1 || { echo "This book needs Python 3.11 or newer, and there is no $(PYTHON) here. Install Python, or name one: make PYTHON=/path/to/python"; exit 1; }
+	@"$(PYTHON)" tools/set_up.py "$(VENV)"
+
+book: setup  ## build the site, executing every page that changed
+	@"$(BIN)/jupyter-book" build book
+	@echo "The book is in $(SITE)/index.html. To read it as it is published: make serve"
+
+strict: setup  ## build every page with warnings as errors, and check the site
+	@"$(BIN)/jupyter-book" build book --all -W -n --keep-going
+	@"$(BIN)/python" tools/check_site.py $(SITE)
+
+test: setup  ## run the tests
+	@"$(BIN)/python" -m pytest
+
+lint: setup  ## check style and types
+	@"$(BIN)/ruff" check src tests tools
+	@"$(BIN)/ruff" format --check src tests tools
+	@"$(BIN)/mypy"
+
+serve: book  ## build the site, then serve it on this machine
+	@echo "Reading room: http://localhost:$(PORT)/ (stop with Ctrl-C)"
+	@"$(BIN)/python" -m http.server --directory $(SITE) --bind 127.0.0.1 $(PORT)
+
+lock: setup  ## pin requirements.in in requirements.txt (needs uv)
+	@tools/lock.sh
+
+clean:  ## remove what was built (the environment stays)
+	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis
