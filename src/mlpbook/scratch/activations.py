@@ -148,7 +148,7 @@ def sigmoid(x: Array) -> Array:
     array([0. , 0.5, 1. ])
     """
     x = _floating(x)
-    t = np.exp(-np.abs(x))
+    t: Array = np.exp(-np.abs(x))
     numerator: Array = np.where(x >= 0, 1, t)
     return numerator / (1 + t)
 
@@ -164,7 +164,7 @@ def sigmoid_prime(x: Array) -> Array:
     >>> bool(sigmoid_prime(np.array([40.0]))[0] > 0)
     True
     """
-    t = np.exp(-np.abs(_floating(x)))
+    t: Array = np.exp(-np.abs(_floating(x)))
     return t / np.square(1 + t)
 
 
@@ -187,7 +187,7 @@ def tanh_prime(x: Array) -> Array:
     >>> bool(tanh_prime(np.array([20.0]))[0] > 0)
     True
     """
-    t = np.exp(-2 * np.abs(_floating(x)))
+    t: Array = np.exp(-2 * np.abs(_floating(x)))
     return 4 * t / np.square(1 + t)
 
 
