@@ -9,6 +9,7 @@ The checks never change their argument and never copy an array that is already r
 
 import math
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -344,6 +345,42 @@ def check_positive_int(value: object, name: str, *, minimum: int = 1) -> int:
     if number < minimum:
         raise ValueError(f"{expected}, got {number}. Pass a larger one.")
     return number
+
+
+def check_sizes(sizes: Sequence[int]) -> list[int]:
+    """Return the widths of a network's layers, input first, as a list of ints.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        At least an input and an output width, all positive.
+
+    Returns
+    -------
+    list of int
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one is not a positive integer, or there are fewer than two.
+
+    Examples
+    --------
+    >>> check_sizes((784, 32, 10))
+    [784, 32, 10]
+    >>> check_sizes([784])
+    Traceback (most recent call last):
+        ...
+    ValueError: sizes must hold at least an input and an output width, got [784]. \
+Pass, for example, [784, 32, 10].
+    """
+    widths = [check_positive_int(n, "each of sizes") for n in sizes]
+    if len(widths) < 2:
+        raise ValueError(
+            f"sizes must hold at least an input and an output width, got {widths}. "
+            "Pass, for example, [784, 32, 10]."
+        )
+    return widths
 
 
 def check_number(
