@@ -303,7 +303,8 @@ def write_index(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             if number:
                 title += nodes.Text(".".join(map(str, number)) + ". ")
             uri = app.builder.get_relative_uri(docname, page)
-            title += nodes.reference("", env.titles[page].astext(), refuri=uri, internal=True)
+            words = env.titles[page].deepcopy().children
+            title += nodes.reference("", "", *words, refuri=uri, internal=True)
             section += title
             section += [describe_equation(app, docname, equation) for equation in stated]
             content.append(section)
