@@ -186,7 +186,8 @@ def scatter_classes(
             f"{X.shape} and {y.shape}. Choose two features to draw."
         )
     classes = np.where(y == -1, 0, y).astype(int) if (y == -1).any() else y.astype(int)
-    if len(y) and not 0 <= classes.min() <= classes.max() < len(CYCLE):
+    whole = np.array_equal(classes, np.where(y == -1, classes, y))
+    if len(y) and not (whole and 0 <= classes.min() <= classes.max() < len(CYCLE)):
         raise ValueError(
             f"scatter_classes draws classes 0 to {len(CYCLE) - 1}, or -1 and +1, got classes "
             f"{np.unique(y).tolist()}. Renumber them."
