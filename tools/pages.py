@@ -1,0 +1,89 @@
+"""What every finished page has: a description of its own, and no more scripts than it needs.
+
+The theme's pages carry 1.5 MB of icons as a script, although the same icons come from a font, and
+scripts that hold up the page. They are put right in the finished files.
+"""
+
+import re
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+DESCRIPTION_LENGTH = 200
+
+
+def describe(
+    app: Sphinx, pagename: str, templatename: str, context: dict, doctree: nodes.document | None
+) -> None:
+    """Give a page the first paragraph of its text as its description, unless it names one."""
+    if doctree is None or 'name="description"' in context.get("metatags", ""):
+        return
+    for paragraph in doctree.findall(nodes.paragraph):
+        prose = isinstance(paragraph.parent, nodes.section | nodes.document)
+        if prose and len(paragraph.astext()) > 40:
+            text = " ".join(plain_text(paragraph).split())
+            if len(text) > DESCRIPTION_LENGTH:
+                text = text[:DESCRIPTION_LENGTH].rsplit(" ", 1)[0].rstrip(",;:") + " …"
+            content = text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+            context["metatags"] = (
+                context.get("metatags", "") + f'<meta name="description" content="{content}" />\n'
+            )
+            return
+
+
+def plain_text(node: nodes.Node) -> str:
+    """Return a node's text without its mathematics, which would be TeX."""
+    if isinstance(node, nodes.math):
+        return "…"
+    if isinstance(node, nodes.Text):
+        return node.astext()
+    return "".join(plain_text(child) for child in node.children)
+
+
+# ---------------------------------------------------------------- the finished files
+
+ICONS = re.compile(
+    r"\s*<!-- So that users can add custom icons -->\s*<script[^>]*fontawesome\.js[^>]*></script>"
+)
+VIEWPORT = re.compile(
+    r'(<meta name="viewport"[^>]*>)(.*?)\s*<meta name="viewport"[^>]*>', re.DOTALL
+)
+BLOCKING = re.compile(
+    r'<script((?: (?!defer)[\w-]+="[^"]*")* src="[^"]+"(?: [\w-]+="[^"]*")*)></script>'
+)
+AT_ONCE = ("documentation_options.js",)  # the inline scripts of each page read it
+
+
+def tidy(html: str) -> str:
+    """Drop the icons' script and the second viewport; let no other script hold up the page."""
+    html = VIEWPORT.sub(r"\1\2", ICONS.sub("", html))
+
+    def defer(match: re.Match[str]) -> str:
+        at_once = " defer" in match[1] or any(name in match[1] for name in AT_ONCE)
+        return match[0] if at_once else f"<script defer{match[1]}></script>"
+
+    return BLOCKING.sub(defer, html)
+
+
+def tidy_all(app: Sphinx, exception: Exception | None) -> None:
+    """Put the finished pages right, and drop the files that nothing asks for any more."""
+    if exception or app.builder.format != "html":
+        return
+    out = Path(app.outdir)
+    for path in out.rglob("*.html"):
+        if "_static" not in path.relative_to(out).parts:
+            html = path.read_text(encoding="utf-8")
+            better = tidy(html)
+            if better != html:
+                path.write_text(better, encoding="utf-8")
+    static = out / "_static"
+    for path in [*static.rglob("*.map"), *(static / "scripts").glob("fontawesome.js*")]:
+        path.unlink(missing_ok=True)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Describe pages as they are written, tidy them when all are."""
+    app.connect("html-page-context", describe, priority=900)
+    app.connect("build-finished", tidy_all, priority=800)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
