@@ -60,4 +60,6 @@ def main(folder):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 2 or sys.argv[-1].startswith("-"):
+        sys.exit(__doc__)
     main(sys.argv[1] if len(sys.argv) > 1 else os.path.join(ROOT, ".venv"))
