@@ -304,6 +304,11 @@ def test_a_label_stands_on_its_line():
     (line,) = ax.plot([0, 2], [0, 4])
     assert plots.label_line(ax, line, "here", x=0.5).xy == (0.5, 1.0)
     assert plots.label_line(ax, line, "end").xy == (2, 4)
+    # above a rising line the free side is the left one: the text ends at the point
+    assert plots.label_line(ax, line, "above", x=1).get_ha() == "right"
+    assert plots.label_line(ax, line, "below", x=1, dy=-4).get_ha() == "left"
+    (flat,) = ax.plot([0, 2], [1, 1])
+    assert plots.label_line(ax, flat, "flat", x=1).get_ha() == "center"
     (empty,) = ax.plot([np.nan], [0])
     with pytest.raises(ValueError, match="finite points, got none for 'lost'"):
         plots.label_line(ax, empty, "lost")

@@ -134,8 +134,16 @@ def label_line(
         alignment: dict[str, Any] = {"ha": "left", "va": "center"}
     else:
         order = np.argsort(xs, kind="stable")
-        anchor, offset = (x, float(np.interp(x, xs[order], ys[order]))), (0.0, dy)
-        alignment = {"ha": "center", "va": "bottom" if dy >= 0 else "top"}
+        xs, ys = xs[order], ys[order]
+        anchor, offset = (x, float(np.interp(x, xs, ys))), (0.0, dy)
+        # On a slope the text stands on the side from which the curve turns away.
+        step = 0.02 * np.ptp(xs)
+        rise = float(np.interp(x + step, xs, ys) - np.interp(x - step, xs, ys))
+        steep = np.sign(rise * dy) if abs(rise) > 0.01 * np.ptp(ys) else 0
+        alignment = {
+            "ha": {-1: "left", 0: "center", 1: "right"}[int(steep)],
+            "va": "bottom" if dy >= 0 else "top",
+        }
     label = ax.annotate(
         text,
         anchor,
