@@ -29,6 +29,8 @@ _STYLE: Any = {  # the stubs know option names as literals only
     "axes.titlecolor": COLORS["ink"],
     "axes.titlelocation": "left",
     "axes.titlesize": 10,
+    "figure.constrained_layout.h_pad": 0.07,  # inches: titles keep off the panel above
+    "figure.constrained_layout.w_pad": 0.05,
     "figure.facecolor": "none",
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the same layout everywhere
