@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from docutils import nodes
+from markupsafe import Markup
 from sphinx.application import Sphinx
 
 DESCRIPTION_LENGTH = 200
@@ -17,6 +18,8 @@ def describe(
     app: Sphinx, pagename: str, templatename: str, context: dict, doctree: nodes.document | None
 ) -> None:
     """Give a page the first paragraph of its text as its description, unless it names one."""
+    if "pagetitle" in context:  # the theme's heading for print, which it takes from the TeX
+        context["pagetitle"] = Markup(context["title"]).striptags()
     if doctree is None or 'name="description"' in context.get("metatags", ""):
         return
     for paragraph in doctree.findall(nodes.paragraph):
