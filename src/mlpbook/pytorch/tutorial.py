@@ -1,0 +1,220 @@
+r"""The tutorial's own classes and run, rewritten, so that its printed losses can be reproduced.
+
+The fully connected layer that multiplies by three; the multilayer perceptron that returns
+log-probabilities; the data loaders; the ten epochs. What the tutorial gets wrong is wrong here too,
+and each docstring says so: the chapter on PyTorch takes it apart, and `mlpbook.pytorch.network`
+does it better. The draws of random numbers are the tutorial's, in number and in order, because
+the ten losses depend on every one of them.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, SubsetRandomSampler
+from torchvision.transforms import ToTensor
+
+from mlpbook.pytorch.data import mnist
+from mlpbook.validation import check_positive_int, check_sizes
+
+__all__ = [
+    "TUTORIAL_LOSSES",
+    "TripledLinear",
+    "TutorialMLP",
+    "TutorialRun",
+    "train_epoch",
+    "tutorial_loaders",
+    "tutorial_run",
+]
+
+TUTORIAL_LOSSES = (
+    2.305134320259094,
+    2.2864507913589476,
+    2.256749725341797,
+    2.176988220214844,
+    1.9311089158058166,
+    1.4161055207252502,
+    0.9191412627696991,
+    0.676337045431137,
+    0.5613921701908111,
+    0.5014605939388275,
+)
+"""The average loss of each epoch, in nats, as the tutorial prints it: a source, not a result."""
+
+BATCH_SIZE = 512
+N_TRAIN = 10 * BATCH_SIZE
+N_TEST = 2 * BATCH_SIZE
+
+
+class TripledLinear(nn.Module):
+    r"""Fully connected layer times three: :math:`3 (X W^\top + \mathbf 1 b^\top)`.
+
+    The tutorial's exercise in writing a module, with its initial weights: standard normal, far
+    too large for a network (see the chapter on PyTorch).
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        Widths of input and output. Parameters are drawn from torch's global generator.
+
+    Examples
+    --------
+    >>> layer = TripledLinear(3, 5)
+    >>> {name: tuple(p.shape) for name, p in layer.named_parameters()}
+    {'W': (5, 3), 'b': (5,)}
+    """
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__()
+        self.W = nn.Parameter(torch.randn(n_out, n_in))
+        self.b = nn.Parameter(torch.randn(n_out))
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Return 3 (X W^T + b), (N, n_out), for X of shape (N, n_in)."""
+        return 3 * (X @ self.W.T + self.b)
+
+
+class TutorialMLP(nn.Module):
+    """The tutorial's classifier: linear layers, an activation between them, log-softmax at the end.
+
+    It reshapes whatever comes in to ``(len(X), everything else)``, as the tutorial does: an image
+    that was not put in a batch is then taken for one, with its channels for samples.
+    `mlpbook.pytorch.network.MLP` refuses it.
+
+    Parameters
+    ----------
+    n_in : int
+        Pixels of an image.
+    hidden : sequence of int
+        Widths of the hidden layers.
+    n_out : int
+        Number of classes.
+    activation : "relu", "tanh" or "sigmoid"
+        Stands after every layer but the last.
+
+    Raises
+    ------
+    ValueError
+        If there is no such activation.
+
+    Notes
+    -----
+    Initial parameters are those of ``nn.Linear``, drawn from torch's global generator, layer by
+    layer from the input on. The tutorial also offers softmax and log-softmax as activations;
+    they are left out, because they do not act entry by entry.
+
+    Examples
+    --------
+    >>> model = TutorialMLP(784, [32, 64, 128, 64], 10, activation="tanh")
+    >>> len(list(model.parameters())), sum(p.numel() for p in model.parameters())
+    (10, 44458)
+    >>> model(torch.zeros(7, 1, 28, 28)).shape
+    torch.Size([7, 10])
+    """
+
+    ACTIVATIONS: ClassVar[dict[str, type[nn.Module]]] = {
+        "relu": nn.ReLU,
+        "tanh": nn.Tanh,
+        "sigmoid": nn.Sigmoid,
+    }
+
+    def __init__(
+        self, n_in: int, hidden: Sequence[int], n_out: int, *, activation: str = "relu"
+    ) -> None:
+        super().__init__()
+        if activation not in self.ACTIVATIONS:
+            raise ValueError(
+                f"activation must be one of {sorted(self.ACTIVATIONS)}, got {activation!r}. "
+                "Add it to TutorialMLP.ACTIVATIONS if it acts entry by entry."
+            )
+        sizes = check_sizes([n_in, *hidden, n_out])
+        layers: list[nn.Module] = []
+        for width_in, width_out in itertools.pairwise(sizes):
+            layers += [nn.Linear(width_in, width_out), self.ACTIVATIONS[activation]()]
+        self.layers = nn.Sequential(*layers[:-1])  # no activation after the last
+        self.log_softmax = nn.LogSoftmax(dim=1)
+        self.n_in, self.n_out = sizes[0], sizes[-1]
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Return log-probabilities (N, n_out) for images X of shape (N, 1, 28, 28)."""
+        rows = X.reshape(X.shape[0], -1)  # (N, n_in)
+        log_probabilities: Tensor = self.log_softmax(self.layers(rows))
+        return log_probabilities
+
+
+def tutorial_loaders() -> tuple[DataLoader[Any], DataLoader[Any]]:
+    """Return the tutorial's loaders: the first 5,120 training and 1,024 test images, in batches.
+
+    Every pass draws its order from torch's global generator. A smaller data set is used whole.
+
+    Returns
+    -------
+    train, test : DataLoader
+        Batches (images (512, 1, 28, 28) float32 in [0, 1], labels (512,) int64).
+    """
+    train = mnist(train=True, transform=ToTensor())
+    test = mnist(train=False, transform=ToTensor())
+    train_sampler = SubsetRandomSampler(range(min(N_TRAIN, len(train))))
+    test_sampler = SubsetRandomSampler(range(min(N_TEST, len(test))))
+    return (
+        DataLoader(train, BATCH_SIZE, sampler=train_sampler),
+        DataLoader(test, BATCH_SIZE, sampler=test_sampler),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class TutorialRun:
+    """What the tutorial's training leaves behind.
+
+    Attributes
+    ----------
+    losses : tuple of float
+        For each epoch, the mean of the batch losses, in nats, taken while the model changes.
+    model : TutorialMLP
+        The trained network, 784-32-32-32-10.
+    """
+
+    losses: tuple[float, ...]
+    model: TutorialMLP
+
+
+def tutorial_run(loader: DataLoader[Any], *, epochs: int = 10, seed: int = 42) -> TutorialRun:
+    """Train the tutorial's network with the tutorial's options; torch's global state is kept.
+
+    Parameters
+    ----------
+    loader : DataLoader
+        The training loader of `tutorial_loaders`.
+    epochs : int
+        Passes over the data.
+    seed : int
+        Given to ``torch.manual_seed`` just before the network is made.
+
+    Returns
+    -------
+    TutorialRun
+    """
+    epochs = check_positive_int(epochs, "epochs")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = TutorialMLP(784, [32, 32, 32], 10, activation="relu")
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05, weight_decay=0.01, momentum=0.9)
+        losses = tuple(train_epoch(model, nn.NLLLoss(), optimizer, loader) for _ in range(epochs))
+    return TutorialRun(losses, model)
+
+
+def train_epoch(
+    model: nn.Module, loss_fn: nn.Module, optimizer: torch.optim.Optimizer, loader: DataLoader[Any]
+) -> float:
+    """Pass once over the data; return the mean of the batch losses, in nats."""
+    total = 0.0
+    for X, y in loader:
+        loss = loss_fn(model(X), y)  # forward: a scalar that knows its graph
+        total += loss.item()  # a float, without the graph
+        optimizer.zero_grad()  # forget the last batch's gradients
+        loss.backward()  # add this batch's gradients to .grad
+        optimizer.step()  # move the parameters against .grad
+    return total / len(loader)
