@@ -1,0 +1,183 @@
+"""Networks whose weights are written down."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from mlpbook.scratch import approximation as ap
+from mlpbook.scratch.layers import ReLU, Tanh
+from mlpbook.scratch.network import MLP
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    ("layer", "values"),
+    [(ap.Square(), [4, 0, 9]), (ap.Cube(), [-8, 0, 27]), (ap.Step(), [0, 0, 1])],
+)
+def test_activations_of_the_chapter_have_the_values_of_their_names(layer, values):
+    assert layer.forward(np.array([[-2.0, 0.0, 3.0]])).tolist() == [values]
+
+
+@pytest.mark.parametrize("layer", [ap.Square(), ap.Cube(), ap.Step()])
+def test_backward_multiplies_by_the_derivative(layer):
+    Z, h = np.array([[-2.0, 0.5, 3.0]]), 1e-6
+    difference = (layer.forward(Z + h) - layer.forward(Z - h)) / (2 * h)
+    layer.forward(Z)
+    np.testing.assert_allclose(layer.backward(np.ones_like(Z)), difference, atol=1e-6)
+
+
+def test_network_from_weights_has_the_given_weights_and_copies_them():
+    W = np.array([[1.0], [2.0]])
+    network = ap.network_from_weights([(W, [0, 0]), ([[3, 4]], [5])], Tanh)
+    W[:] = 0
+    assert network([[1.0]])[0, 0] == pytest.approx(3 * np.tanh(1) + 4 * np.tanh(2) + 5)
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        [],
+        [([[1, 2]], [0, 0])],
+        [([1, 2], [0])],
+        [([[1], [1]], [0, 0]), ([[1], [1]], [0, 0])],
+    ],
+)
+def test_network_from_weights_refuses_shapes_that_do_not_follow(weights):
+    with pytest.raises(ValueError, match="weights must be pairs of shapes"):
+        ap.network_from_weights(weights)
+
+
+def test_interpolant_is_constant_to_the_left_and_straight_to_the_right():
+    # slopes 2 and -1 between (0, 1), (1, 3), (3, 1)
+    network = ap.relu_interpolant([0, 1, 3], [1, 3, 1])
+    assert network([[-9.0], [0.0], [1.0], [3.0], [5.0]]).ravel().tolist() == [1, 1, 3, 1, -1]
+
+
+def test_interpolant_with_one_piece_is_a_line():
+    assert ap.relu_interpolant([0, 2], [1, 5])([[1.0], [4.0]]).ravel().tolist() == [3, 9]
+
+
+@pytest.mark.parametrize("knots", [[0, 0, 1], [0, 2, 1]])
+def test_knots_that_do_not_increase_are_refused(knots):
+    with pytest.raises(ValueError, match="knots must increase"):
+        ap.relu_interpolant(knots, [0, 0, 0])
+
+
+@pytest.mark.parametrize(("knots", "values"), [([0], [0]), ([0, 1], [0, 1, 2])])
+def test_knots_and_values_of_different_number_are_refused(knots, values):
+    with pytest.raises(ValueError, match="knots and values must have one shape"):
+        ap.staircase(knots, values, steepness=1.0)
+
+
+def test_staircase_refuses_a_steepness_that_is_not_positive():
+    with pytest.raises(ValueError, match="steepness"):
+        ap.staircase([0, 1], [0, 1], steepness=0)
+
+
+def test_staircase_is_halfway_up_at_each_midpoint():
+    network = ap.staircase([0, 2, 4], [1, 5, 7], steepness=200)
+    assert network([[1.0], [3.0]]).ravel() == pytest.approx([3, 6])
+
+
+def test_sawtooth_is_zero_to_the_left_of_the_interval_and_counts_its_parameters():
+    for depth in (1, 2, 5):
+        network = ap.sawtooth(depth)
+        assert network([[-3.0]])[0, 0] == 0
+        assert network.n_parameters == 6 * depth + 1
+
+
+def test_sawtooth_refuses_a_depth_of_zero():
+    with pytest.raises(ValueError, match="depth must be an integer of at least 1"):
+        ap.sawtooth(0)
+
+
+def test_square_network_has_four_units_a_layer_and_one_layer_a_degree():
+    network = ap.square_network([1, 2, 3, 4])
+    assert [len(b) for b in network.parameters()[1::2]] == [4, 4, 4, 1]
+    # 1 + 2·2 + 3·4 + 4·8
+    assert network([[2.0]])[0, 0] == 49
+
+
+def test_square_network_refuses_a_constant():
+    with pytest.raises(ValueError, match="coefficients must have shape"):
+        ap.square_network([1.0])
+
+
+def test_pieces_of_an_interpolant_are_its_points():
+    knots, values = [-1.0, 0.5, 2.0, 2.25], [3.0, 1.0, -1.5, 0.0]
+    found_knots, found_values = ap.linear_pieces(ap.relu_interpolant(knots, values), -1, 2.25)
+    np.testing.assert_allclose(np.array(found_knots, dtype=float), knots)
+    np.testing.assert_allclose(np.array(found_values, dtype=float), values, atol=1e-15)
+
+
+def test_pieces_of_a_deep_network_make_the_same_function(rng):
+    network = MLP([1, 6, 5, 4, 1], rng=rng)
+    for b in network.parameters()[1::2]:
+        b[...] = rng.normal(size=b.shape)
+    flat = ap.relu_interpolant(*ap.linear_pieces(network, -3, 3))
+    x = np.linspace(-3, 3, 3001)[:, None]
+    np.testing.assert_allclose(flat(x), network(x), atol=1e-9)
+
+
+def test_kinks_that_cancel_are_not_counted():
+    # relu(x) - relu(-x) = x, and relu(x - 1) - relu(x - 1) = 0
+    network = ap.network_from_weights(
+        [([[1], [-1], [1], [1]], [0, 0, -1, -1]), ([[1, -1, 1, -1]], [0])]
+    )
+    assert ap.linear_pieces(network, -2, 2) == ([-2, 2], [-2, 2])
+
+
+def test_kinks_closer_than_rounding_are_kept_apart():
+    # kinks at 1/3 as rounded to a float, and one unit in the last place beside it
+    third = 1 / 3
+    beside = np.nextafter(third, 1)
+    network = ap.network_from_weights([([[1], [1]], [-third, -beside]), ([[1, 1]], [0])])
+    knots, _ = ap.linear_pieces(network, 0, 1)
+    assert knots == [0, Fraction(third), Fraction(float(beside)), 1]
+
+
+def test_a_kink_at_the_end_of_the_interval_makes_no_piece():
+    assert len(ap.linear_pieces(ap.relu_interpolant([0, 1], [0, 1]), 0, 1)[0]) == 2
+
+
+def test_pieces_need_one_input_one_output_relu_and_an_interval(rng):
+    with pytest.raises(ValueError, match="one input and one output, got 2 and 1"):
+        ap.linear_pieces(MLP([2, 3, 1], rng=rng), 0, 1)
+    with pytest.raises(ValueError, match="needs ReLU between layers, got Tanh"):
+        ap.linear_pieces(MLP([1, 3, 1], Tanh, rng=rng), 0, 1)
+    with pytest.raises(ValueError, match="low must be less than high"):
+        ap.linear_pieces(ap.sawtooth(1), 1, 0)
+
+
+def test_random_network_puts_its_kinks_in_the_interval(rng):
+    W, b = ap.random_network(200, ReLU, slope=3.0, rng=rng).parameters()[:2]
+    assert np.abs(W).max() <= 3
+    assert np.abs(b / W[:, 0]).max() <= 1
+
+
+def test_fit_readout_finds_the_least_squares_solution_and_keeps_the_network(rng):
+    network = ap.random_network(5, Tanh, rng=rng)
+    before = [p.copy() for p in network.parameters()]
+    X, y = rng.uniform(-1, 1, (50, 1)), rng.normal(size=(50, 1))
+    fitted = ap.fit_readout(network, X, y)
+    for old, new in zip(before, network.parameters(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    # the residual is orthogonal to every hidden activation and to the constant
+    residual, A = fitted(X) - y, fitted.activations(X)[1]
+    np.testing.assert_allclose(A.T @ residual, 0, atol=1e-9)
+    assert residual.sum() == pytest.approx(0, abs=1e-9)
+
+
+def test_polynomial_distance_bound_is_zero_for_polynomials(rng):
+    x = rng.uniform(-1, 1, 5)
+    assert ap.polynomial_distance_bound(x, 1 - x + 2 * x**3) < 1e-12
+
+
+def test_polynomial_distance_bound_refuses_repeated_points():
+    with pytest.raises(ValueError, match="without repetition"):
+        ap.polynomial_distance_bound([0, 0, 1], [1, 2, 3])
