@@ -216,6 +216,17 @@ def test_closed_strokes_stay_closed_and_curves_stay_curves():
     assert svg._shorten_path("M 0 0 C 1.23456 0 2 -0.001 2 2") == "M 0 0 C 1.23 0 2 0 2 2"
 
 
+def test_a_cloud_of_points_says_its_colours_once():
+    fig, ax = plots.subplots()
+    ax.set_axis_off()
+    rng = np.random.default_rng(0)
+    plots.scatter_classes(ax, rng.normal(size=(90, 2)), np.arange(90) % 2)
+    html = plots.show(fig, alt="Two clouds.").html
+    assert html.count("<use") == 90
+    assert html.count("fill: var(--fig-class0,") <= 2  # the cloud, and at most its mark
+    assert len(html) < 90 * 70 + 3000
+
+
 # ---------------------------------------------------------------- what is drawn
 
 

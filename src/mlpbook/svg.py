@@ -16,6 +16,7 @@ import html
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from numbers import Integral, Real
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -152,7 +153,7 @@ def picture(
     _number_ids(root)
     _unwrap(root)
     digest = hashlib.sha256((alt + ET.tostring(root, encoding="unicode")).encode()).hexdigest()
-    prefix = f"fig-{digest[:10]}-"
+    prefix = f"fig-{digest[:8]}-"
     _prefix_ids(root, prefix)
 
     first_sentence = re.split(r"(?<=[.!?])\s", alt)[0]
@@ -408,7 +409,23 @@ def _unwrap(parent: ET.Element) -> None:
             child.tag == "path" and child.get("style") == "fill: none" and "id" not in child.attrib
         ):
             children.append(child)
-    parent[:] = children
+    parent[:] = _share_style(children)
+
+
+def _share_style(children: Sequence[ET.Element]) -> list[ET.Element]:
+    """Put marks of one look into one group: a cloud of points then says its colours once."""
+    shared: list[ET.Element] = []
+    for (tag, style), run in groupby(children, lambda child: (child.tag, child.get("style"))):
+        marks = list(run)
+        # `opacity` of a group is not that of its members; all else is inherited
+        if tag == "use" and style and len(marks) > 1 and not re.search(r"(^|; )opacity", style):
+            group = ET.Element("g", {"style": style})
+            for mark in marks:
+                del mark.attrib["style"]
+            group.extend(marks)
+            marks = [group]
+        shared += marks
+    return shared
 
 
 def _number_ids(root: ET.Element) -> None:
