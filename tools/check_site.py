@@ -43,6 +43,7 @@ RAW_TEX = re.compile(
     r"|top|lVert|rVert|varphi|theta|lambda|text|cdot|quad|sqrt|eta|nabla|le|ge|in|to|ell)\b"
     r"|\\[\[\]()]|\$\$|(?<![\w$])\$[^$\s][^$\n]{0,80}[\\^_{][^$\n]{0,80}\$"
 )
+LOCAL_PATH = re.compile(r"(?:/home|/root|/Users|/tmp|C:\\Users)/?[\w.-]+|\S*site-packages\S*")
 TRACEBACK = re.compile(r"Traceback \(most recent call last\)")
 
 
@@ -152,6 +153,8 @@ class Page(HTMLParser):
         match = ADDRESS.search(data)
         if match and "article" in tags:
             self.fault(f"a memory address stands in the page: {match[0].strip()}")
+        if "cell_output" in classes and (match := LOCAL_PATH.search(data)):
+            self.fault(f"a path of the building machine stands in the page: {match[0]}")
         if not tags & NOT_PROSE and (match := RAW_TEX.search(data)):
             self.fault(f"raw TeX stands in the page: {match[0]}")
 

@@ -55,11 +55,15 @@ VIEWPORT = re.compile(
 BLOCKING = re.compile(
     r'<script((?: (?!defer)[\w-]+="[^"]*")* src="[^"]+"(?: [\w-]+="[^"]*")*)></script>'
 )
+# Boxes share these ids, which nothing refers to; an id may stand once in a page.
+SHARED_ID = re.compile(r' id="(?:proof|exercise|solution)-content"')
+PROOF = '<div class="proof admonition" id="proof">', '<div class="proof proof-box admonition">'
 AT_ONCE = ("documentation_options.js",)  # the inline scripts of each page read it
 
 
 def tidy(html: str) -> str:
-    """Drop the icons' script and the second viewport; let no other script hold up the page."""
+    """Drop what is there twice or for nothing; let no script hold up the page."""
+    html = SHARED_ID.sub("", html).replace(*PROOF)
     html = VIEWPORT.sub(r"\1\2", ICONS.sub("", html))
 
     def defer(match: re.Match[str]) -> str:

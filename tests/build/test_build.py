@@ -161,6 +161,15 @@ def test_a_page_says_that_it_was_built_on_substitute_digits(book) -> None:
     assert title not in book.page("second")
 
 
+def test_a_deliberate_error_shows_the_cell_and_no_path(book) -> None:
+    cell("import json\njson.loads('{')", "raises-exception")(book)
+    assert book.build().code == 0
+    page = book.page("first")
+    assert "JSONDecodeError: Expecting property name" in page
+    assert "json.loads" in page.partition("Traceback (most recent call last)")[2]
+    assert "decoder.py" not in page
+
+
 def test_a_page_without_cells_needs_no_kernel(book) -> None:
     book.write(
         "book/second.md", book.front_matter + "\n(second)=\n# Second page\n\nNo cell here.\n"

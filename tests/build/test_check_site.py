@@ -46,6 +46,8 @@ FAULTS = {
     '<img src="_static/a.png" alt="_images/a.png">': "is a path",
     '<svg role="img"></svg>': "no text alternative",
     "<pre>&lt;Layer object at 0x7f12ab34cd56&gt;</pre>": "memory address",
+    '<div class="cell_output"><pre>File /a/lib/site-packages/b.py</pre></div>': "building machine",
+    '<div class="cell_output"><pre>/home/me/data</pre></div>': "building machine",
     '<script src="https://cdn.example.org/a.js"></script>': "asks another host",
     '<img src="//example.org/a.png" alt="A">': "asks another host",
     '<link rel="preconnect" href="https://example.org">': "asks another host",
