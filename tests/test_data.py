@@ -83,14 +83,17 @@ def test_noise_is_normal_of_the_stated_standard_deviation_in_both_coordinates(to
 
 
 def test_moons_are_half_circles_around_two_centres(rng):
-    X, y = moons(200, noise=0.0, rng=rng)
+    X, y = moons(2000, noise=0.0, rng=rng)
     upper, lower = X[y == 0], X[y == 1]
     np.testing.assert_allclose(np.linalg.norm(upper, axis=1), 1)
     assert (upper[:, 1] >= 0).all()
     np.testing.assert_allclose(np.linalg.norm(lower - [1, 0.5], axis=1), 1)
     assert (lower[:, 1] <= 0.5).all()
-    for half in (upper, lower):  # both halves are filled from end to end
-        assert np.ptp(half[:, 0]) > 1.9
+    # Both halves are filled from end to end: of 1000 angles, one lies within 0.04 of either end.
+    for x, y_up in ((upper[:, 0], upper[:, 1]), (1 - lower[:, 0], 0.5 - lower[:, 1])):
+        angle = np.arctan2(y_up, x)
+        assert angle.min() < 0.04
+        assert angle.max() > np.pi - 0.04
 
 
 def test_circles_have_radius_one_and_the_ratio(rng):
