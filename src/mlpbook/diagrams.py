@@ -203,7 +203,8 @@ def flow_diagram(
     nodes
         What is written in each box, by name.
     edges
-        ``(source, target)`` or ``(source, target, text)``: forward, the text above.
+        ``(source, target)`` or ``(source, target, text)``: forward, the text above. Break long
+        texts into lines.
     parameters
         Names of nodes drawn as parameters: green, round corners.
     loss
@@ -274,7 +275,8 @@ def flow_diagram(
             start = (x0 + sign * lift * up[0], y0 + sign * lift * up[1])
             end = (x1 + sign * lift * up[0], y1 + sign * lift * up[1])
             _arrow(ax, *((start, end) if sign > 0 else (end, start)), COLORS[kind])
-            away = sign * (lift + 0.1 + abs(up[0]) * _CHARACTER * len(text) / 2)
+            reach = abs(up[0]) * _CHARACTER * _longest_line(text) / 2
+            away = sign * (lift + 0.1 + 0.07 * text.count("\n") + reach)
             ax.text(
                 x + away * up[0], y + away * up[1], text, ha="center", va="center",
                 fontsize=9, color=COLORS[kind], gid="halo", zorder=4,
