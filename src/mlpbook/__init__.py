@@ -4,13 +4,15 @@ Importing the package imports nothing else; each module is imported by its own n
 
 =============================  =======================================================
 ``mlpbook.data``               toy sets, standardisation, splits, batches, and MNIST
+``mlpbook.mnist``              where MNIST comes from, and how it is verified
 ``mlpbook.initializers``       how weights start
 ``mlpbook.scratch``            the network by hand: NumPy alone
 ``mlpbook.pytorch``            the same network in PyTorch; the only place for torch
 ``mlpbook.gradient_check``     derivatives against finite differences
 ``mlpbook.history``            what a training run leaves behind
+``mlpbook.loop``               what the training loops of both halves share
 ``mlpbook.evaluation``         error rates with intervals, and fair comparisons
-``mlpbook.plots``              the figures; the only place for matplotlib
+``mlpbook.plots``              the figures, with ``style``, ``diagrams`` and ``svg``
 ``mlpbook.validation``         the argument checks that all of these share
 =============================  =======================================================
 
