@@ -311,6 +311,43 @@ def test_a_loss_below_log_two_over_n_certifies_every_sample(rng):
     assert logistic_loss(np.ones(1), 0.0, X, y) == np.log(2) / 2
 
 
+@pytest.mark.equation("eq-neuron-rate", tolerance=1e-9)
+def test_descent_takes_the_loss_to_zero_at_the_stated_rate(agree):
+    """The bound on random separable sets, at the largest rate; the two inequalities it rests on."""
+    for seed in range(10):
+        X, y, v = separable(np.random.default_rng(seed))
+        gamma = ((2 * y - 1) * (extended(X) @ v)).min()
+        lr = 4 / (extended(X) ** 2).sum(axis=1).max()
+        state, losses = (np.zeros(len(v) - 1), 0.0), []
+        for t in range(1, 301):
+            loss, (dw, db) = logistic_loss(*state, X, y), logistic_gradient(*state, X, y)
+            state = logistic_descent(X, y, lr=lr, steps=1, start=state)
+            losses.append(logistic_loss(*state, X, y))
+            assert losses[-1] <= (1 + np.log(t) ** 2 / (2 * lr * gamma**2)) / t
+            assert losses[-1] <= loss - lr / 2 * (dw @ dw + db**2) * (1 - 1e-9)
+        for c in (0.1, 1, 10, 100):  # any point cv, before the best one is chosen
+            reference = logistic_loss(c * v[:-1], c * v[-1], X, y)
+            assert 2 * lr * 300 * (losses[-1] - reference) <= c**2
+    # one sample with score w + b: both parameters are equal, and the loss is a scalar recursion
+    X, y = np.ones((1, 1)), np.array([1])
+    u = 0.0
+    for _ in range(100):
+        u += 2 * 1.0 / (1 + np.exp(u))  # lr = 1, once for w and once for b
+    w, b = logistic_descent(X, y, lr=1.0, steps=100)
+    agree(w[0] + b, u)
+    assert logistic_loss(w, b, X, y) <= (1 + np.log(100) ** 2 / (2 * 1.0 * 2)) / 100
+
+
+def test_descent_at_too_high_a_rate_can_raise_the_loss():
+    """Above 8/R² for one sample pair the loss goes up: the bound on the rate is needed."""
+    X, y = np.array([[10.0], [-10.0], [9.0]]), np.array([1, 0, 0])
+    losses, state = [], (np.zeros(1), 0.0)
+    for _ in range(5):
+        losses.append(logistic_loss(*state, X, y))
+        state = logistic_descent(X, y, lr=10.0, steps=1, start=state)
+    assert (np.diff(losses) > 0).any()
+
+
 @pytest.mark.equation("eq-neuron-max-margin", tolerance=0.05)
 def test_descent_turns_to_the_largest_margin_and_grows_like_log_t(agree):
     """Growth of the norm per decade of steps, and the direction, against Soudry et al.'s limit."""

@@ -67,7 +67,9 @@ def signed_distance(X: ArrayLike, w: ArrayLike, b: float) -> Array:
     norm = np.linalg.norm(w)
     if norm == 0:
         raise ValueError("w must not be zero, got zeros only. A hyperplane needs a normal vector.")
-    return np.asarray((X @ w + check_number(b, "b")) / norm)
+    b = check_number(b, "b")
+    r: Array = (X @ w + b) / norm  # (n_samples,)
+    return r
 
 
 # ---------------------------------------------------------------------------------------------
