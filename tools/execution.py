@@ -20,6 +20,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -216,15 +217,19 @@ def find_data() -> Data:
     """
     sys.path.insert(0, str(SOURCE))
     try:
-        module = importlib.import_module(f"{PACKAGE}.data")
-        mnist = module.load_mnist()
-        data = Data(str(module.mnist_folder()), bool(mnist.is_substitute), str(mnist.source))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            module = importlib.import_module(f"{PACKAGE}.data")
+            folder = str(module.mnist_folder())
+            os.environ["MLPBOOK_DATA"] = folder  # from here on, nothing is asked of the network
+            mnist = module.load_mnist()
     except Exception as error:
         raise ExecutionFailed(f"the digits could not be loaded: {error}") from error
     finally:
         sys.path.remove(str(SOURCE))
-    os.environ["MLPBOOK_DATA"] = data.folder
-    return data
+    for warning in caught:  # to the terminal; a page says it in its own notice
+        logger.info("%s", warning.message)
+    return Data(folder, bool(mnist.is_substitute), str(mnist.source))
 
 
 @dataclass
