@@ -352,6 +352,7 @@ class Page:
         self.client = NotebookClient(
             self.notebook,
             timeout=self.timeout,
+            coalesce_streams=True,  # where a stream is cut depends on the moment
             record_timing=False,  # the times would become part of the key
             startup_timeout=120,
             kernel_name=self.notebook.metadata.kernelspec.name,
