@@ -133,4 +133,4 @@ def zeros(
     >>> zeros(1, 2, rng=np.random.default_rng(0))
     array([[0., 0.]])
     """
-    return _normal(n_out, n_in, 0.0, rng, dtype) * 0
+    return np.zeros_like(_normal(n_out, n_in, 0.0, rng, dtype))
