@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -158,7 +159,7 @@ class Book:
         return Result(done.returncode, text, time.perf_counter() - started)
 
 
-def new_book(root: Path) -> Book:
+def lay_out(root: Path) -> Book:
     """Lay out a scratch repository."""
     book = Book(root)
     shutil.copytree(ROOT / "tools", root / "tools", ignore=shutil.ignore_patterns("__pycache__"))
@@ -183,7 +184,7 @@ def new_book(root: Path) -> Book:
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Book, Result]:
     """Return a sound book, built once."""
-    book = new_book(tmp_path_factory.mktemp("sound"))
+    book = lay_out(tmp_path_factory.mktemp("sound"))
     return book, book.build()
 
 
@@ -192,4 +193,10 @@ def book(built: tuple[Book, Result], tmp_path: Path) -> Book:
     """Return a sound book to spoil; what its cells printed is in the cache already."""
     sound, _ = built
     shutil.copytree(sound.root / "_build" / ".jupyter_cache", tmp_path / "_build/.jupyter_cache")
-    return new_book(tmp_path)
+    return lay_out(tmp_path)
+
+
+@pytest.fixture(name="new_book")
+def _new_book() -> Callable[[Path], Book]:
+    """Return what lays out one more scratch repository, with nothing in its cache."""
+    return lay_out
