@@ -262,8 +262,8 @@ def describe_test(app: Sphinx, test: Test) -> list[nodes.Node]:
     line += nodes.inline("", f"{tolerance}.", classes=["equation-test-tolerance"])
     code = nodes.literal_block(test.source, test.source, language="python")
     opening = (
-        '<details class="equation-test-source"><summary><code>'
-        f"{test.place}::{test.name}</code></summary>"
+        '<details class="equation-test-source"><summary>The test, in <code>'
+        f"{test.place}</code></summary>"
     )
     return [line, raw(opening), code, raw("</details>")]
 
@@ -283,6 +283,11 @@ def describe_equation(app: Sphinx, docname: str, equation: Equation) -> nodes.co
     for test in app.book_tests.get(equation.label, []):
         entry += describe_test(app, test)
     return entry
+
+
+def count(n: int, noun: str) -> str:
+    """Return a number of things in words."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def write_index(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -308,7 +313,7 @@ def write_index(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             section += title
             section += [describe_equation(app, docname, equation) for equation in stated]
             content.append(section)
-        summary = f"{n_equations} equations, {n_tests} tests."
+        summary = f"{count(n_equations, 'equation')}, {count(n_tests, 'test')}."
         placeholder.replace_self([nodes.paragraph("", summary), *content])
 
 

@@ -58,12 +58,21 @@ BLOCKING = re.compile(
 # Boxes share these ids, which nothing refers to; an id may stand once in a page.
 SHARED_ID = re.compile(r' id="(?:proof|exercise|solution)-content"')
 PROOF = '<div class="proof admonition" id="proof">', '<div class="proof proof-box admonition">'
+# Labels that say less than the words that they hide.
+HIDING_LABEL = re.compile(r'(<summary) aria-label="Toggle hidden content"')
+SEARCH_LABEL = re.compile(
+    r'(<button class="[^"]*search-button-field[^"]*"[^>]*?) aria-label="[^"]*"'
+)
+# The book's title stands outside every landmark.
+HOME = re.compile(r'<div class="sidebar-primary-item">(?=\s*<a class="navbar-brand logo")')
 AT_ONCE = ("documentation_options.js",)  # the inline scripts of each page read it
 
 
 def tidy(html: str) -> str:
     """Drop what is there twice or for nothing; let no script hold up the page."""
     html = SHARED_ID.sub("", html).replace(*PROOF)
+    html = SEARCH_LABEL.sub(r"\1", HIDING_LABEL.sub(r"\1", html))
+    html = HOME.sub('<div class="sidebar-primary-item" role="navigation" aria-label="Book">', html)
     html = VIEWPORT.sub(r"\1\2", ICONS.sub("", html))
 
     def defer(match: re.Match[str]) -> str:

@@ -124,7 +124,7 @@ def test_a_tested_equation_leads_to_its_test_and_back(built) -> None:
     assert 'href="first.html#equation-eq-first-sum"' in index
     assert "Equation (1.1)" in index
     assert "def" in index.partition("<details")[2]  # the test's source
-    assert "1 equations, 1 tests" in index
+    assert "1 equation, 1 test." in index
 
 
 def test_formulas_are_set_in_the_page(built) -> None:
