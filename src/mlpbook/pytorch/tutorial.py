@@ -130,16 +130,17 @@ class TutorialMLP(nn.Module):
                 f"activation must be one of {sorted(self.ACTIVATIONS)}, got {activation!r}. "
                 "Add it to TutorialMLP.ACTIVATIONS if it acts entry by entry."
             )
+        activation_type = self.ACTIVATIONS[activation]
         sizes = check_sizes([n_in, *hidden, n_out])
         layers: list[nn.Module] = []
         for width_in, width_out in itertools.pairwise(sizes):
-            layers += [nn.Linear(width_in, width_out), self.ACTIVATIONS[activation]()]
-        self.layers = nn.Sequential(*layers[:-1])  # no activation after the last
+            layers += [nn.Linear(width_in, width_out), activation_type()]
+        self.layers = nn.Sequential(*layers[:-1])  # no activation at the end
         self.log_softmax = nn.LogSoftmax(dim=1)
         self.n_in, self.n_out = sizes[0], sizes[-1]
 
     def forward(self, X: Tensor) -> Tensor:
-        """Return log-probabilities (N, n_out) for images X of shape (N, 1, 28, 28)."""
+        """Return log-probabilities (N, n_out) for images (N, 1, 28, 28)."""
         rows = X.reshape(X.shape[0], -1)  # (N, n_in)
         log_probabilities: Tensor = self.log_softmax(self.layers(rows))
         return log_probabilities
@@ -159,10 +160,9 @@ def tutorial_loaders() -> tuple[DataLoader[Any], DataLoader[Any]]:
     test = mnist(train=False, transform=ToTensor())
     train_sampler = SubsetRandomSampler(range(min(N_TRAIN, len(train))))
     test_sampler = SubsetRandomSampler(range(min(N_TEST, len(test))))
-    return (
-        DataLoader(train, BATCH_SIZE, sampler=train_sampler),
-        DataLoader(test, BATCH_SIZE, sampler=test_sampler),
-    )
+    train_loader = DataLoader(train, BATCH_SIZE, sampler=train_sampler)
+    test_loader = DataLoader(test, BATCH_SIZE, sampler=test_sampler)
+    return train_loader, test_loader
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,18 +201,29 @@ def tutorial_run(loader: DataLoader[Any], *, epochs: int = 10, seed: int = 42) -
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = TutorialMLP(784, [32, 32, 32], 10, activation="relu")
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.05, weight_decay=0.01, momentum=0.9)
-        losses = tuple(train_epoch(model, nn.NLLLoss(), optimizer, loader) for _ in range(epochs))
-    return TutorialRun(losses, model)
+        optimizer = torch.optim.SGD(
+            model.parameters(),
+            lr=0.05,
+            weight_decay=0.01,
+            momentum=0.9,
+        )
+        loss_fn = nn.NLLLoss()
+        losses = []
+        for _ in range(epochs):
+            losses.append(train_epoch(model, loss_fn, optimizer, loader))
+    return TutorialRun(tuple(losses), model)
 
 
 def train_epoch(
-    model: nn.Module, loss_fn: nn.Module, optimizer: torch.optim.Optimizer, loader: DataLoader[Any]
+    model: nn.Module,
+    loss_fn: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    loader: DataLoader[Any],
 ) -> float:
     """Pass once over the data; return the mean of the batch losses, in nats."""
     total = 0.0
     for X, y in loader:
-        loss = loss_fn(model(X), y)  # forward: a scalar that knows its graph
+        loss = loss_fn(model(X), y)  # a scalar that knows its graph
         total += loss.item()  # a float, without the graph
         optimizer.zero_grad()  # forget the last batch's gradients
         loss.backward()  # add this batch's gradients to .grad
