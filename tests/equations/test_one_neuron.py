@@ -339,7 +339,7 @@ def test_descent_takes_the_loss_to_zero_at_the_stated_rate(agree):
 
 
 def test_descent_at_too_high_a_rate_can_raise_the_loss():
-    """Above 8/R² for one sample pair the loss goes up: the bound on the rate is needed."""
+    """With a rate far above 4/R² the loss goes up and down: the bound on the rate is needed."""
     X, y = np.array([[10.0], [-10.0], [9.0]]), np.array([1, 0, 0])
     losses, state = [], (np.zeros(1), 0.0)
     for _ in range(5):
