@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 Array = NDArray[Any]
+Cache = tuple[Array, Array]
 
 
 class Parameters(NamedTuple):
@@ -97,13 +98,14 @@ def initialize(
     return Parameters(W1, np.zeros(n_hidden, dtype=dtype), W2, np.zeros(n_out, dtype=dtype))
 
 
-def forward(params: Parameters, X: ArrayLike) -> tuple[Array, tuple[Array, Array]]:
-    """Return the predictions (N, D_out), and the cache (Z, A), both (N, H), for the way back."""
+def forward(params: Parameters, X: ArrayLike) -> tuple[Array, Cache]:
+    """Return predictions (N, D_out), and (Z, A), both (N, H)."""
     W1, b1, W2, b2 = _check_parameters(params)
     X = check_matrix(X, "X", n_features=W1.shape[1])  # (N, D)
     Z = X @ W1.T + b1  # (N, D) (D, H) + (H,) = (N, H)
     A = np.maximum(Z, 0)  # (N, H)
-    return A @ W2.T + b2, (Z, A)  # (N, H) (H, D_out) + (D_out,) = (N, D_out)
+    Y_hat = A @ W2.T + b2  # (N, H) (H, D_out) + (D_out,)
+    return Y_hat, (Z, A)
 
 
 def objective(
@@ -132,24 +134,30 @@ def objective(
     Objective(data=1.25, penalty=0.5, total=1.75)
     """
     Y_hat, _ = forward(params, X)
-    Y = check_matrix(Y, "Y", n_features=Y_hat.shape[1], n_samples=len(Y_hat))
+    n_samples, n_out = Y_hat.shape
+    Y = check_matrix(Y, "Y", n_out, n_samples=n_samples)
     check_number(weight_decay, "weight_decay", low=0)
-    data = float(((Y_hat - Y) ** 2).sum() / (2 * len(Y)))
+    data = float(((Y_hat - Y) ** 2).sum() / (2 * n_samples))
     penalty = float(weight_decay / 2 * ((params.W1**2).sum() + (params.W2**2).sum()))
     return Objective(data, penalty, data + penalty)
 
 
 def gradients(
-    params: Parameters, X: ArrayLike, Y: ArrayLike, *, weight_decay: float = 0.0
+    params: Parameters,
+    X: ArrayLike,
+    Y: ArrayLike,
+    *,
+    weight_decay: float = 0.0,
 ) -> Parameters:
-    """Return the adjoints of the objective, with the parameters' shapes (eq-twolayer-backward)."""
+    """Return the parameters' adjoints (eq-twolayer-backward)."""
     Y_hat, (Z, A) = forward(params, X)
+    n_samples, n_out = Y_hat.shape
     X, W1, W2 = check_matrix(X, "X"), params.W1, params.W2
-    Y = check_matrix(Y, "Y", n_features=Y_hat.shape[1], n_samples=len(Y_hat))
+    Y = check_matrix(Y, "Y", n_out, n_samples=n_samples)
     check_number(weight_decay, "weight_decay", low=0)
 
     # Output layer
-    dY_hat = (Y_hat - Y) / len(X)  # (N, D_out): the only place where 1/N stands
+    dY_hat = (Y_hat - Y) / n_samples  # (N, D_out)
     dW2 = dY_hat.T @ A  # (D_out, N) (N, H) = (D_out, H)
     db2 = dY_hat.sum(axis=0)  # (D_out,)
     dA = dY_hat @ W2  # (N, D_out) (D_out, H) = (N, H)
@@ -160,9 +168,11 @@ def gradients(
     db1 = dZ.sum(axis=0)  # (H,)
 
     # The penalty: weights only
-    return Parameters(dW1 + weight_decay * W1, db1, dW2 + weight_decay * W2, db2)
+    dW1, dW2 = dW1 + weight_decay * W1, dW2 + weight_decay * W2
+    return Parameters(dW1, db1, dW2, db2)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # checked below
 def descend(
     params: Parameters,
     X: ArrayLike,
@@ -172,22 +182,26 @@ def descend(
     n_steps: int,
     weight_decay: float = 0.0,
 ) -> Descent:
-    """Take n_steps of gradient descent on the whole batch (def-twolayer-descent)."""
+    """Take steps of gradient descent (def-twolayer-descent)."""
     check_number(lr, "lr", low=0, low_open=True)
     check_positive_int(n_steps, "n_steps")
     log = [objective(params, X, Y, weight_decay=weight_decay)]
-    with np.errstate(over="ignore", invalid="ignore"):
-        for step in range(n_steps):
-            grads = gradients(params, X, Y, weight_decay=weight_decay)
-            params = Parameters(*(p - lr * g for p, g in zip(params, grads, strict=True)))
-            log.append(objective(params, X, Y, weight_decay=weight_decay))
-            if not np.isfinite(log[-1].total):
-                raise FloatingPointError(
-                    f"descent must stay finite, but diverged at step {step + 1}: the last finite "
-                    f"objective was {log[-2].total:.4g}, the learning rate {lr:g}. "
-                    "Use a smaller rate."
-                )
+    for _ in range(n_steps):
+        grads = gradients(params, X, Y, weight_decay=weight_decay)
+        pairs = zip(params, grads, strict=True)
+        params = Parameters(*(p - lr * g for p, g in pairs))
+        log += [objective(params, X, Y, weight_decay=weight_decay)]
+        _check_finite(log, lr)
     return Descent(params, *np.array(log).T)
+
+
+def _check_finite(log: list[Objective], lr: float) -> None:
+    """Stop a descent that has diverged, and say where."""
+    if not np.isfinite(log[-1].total):
+        raise FloatingPointError(
+            f"descent must stay finite, but diverged at step {len(log) - 1}: the last finite "
+            f"objective was {log[-2].total:.4g}, the learning rate {lr:g}. Use a smaller rate."
+        )
 
 
 def _check_parameters(params: Parameters) -> Parameters:
