@@ -112,6 +112,7 @@ def test_curvature_bound_needs_a_second_derivative():
 
 
 @pytest.mark.equation("eq-representation-staircase", tolerance=1e-9)
+@pytest.mark.equation("eq-representation-steps", tolerance=1e-9)
 def test_staircase_stays_within_its_multiple_of_the_modulus(agree, rng):
     """The network against the printed sum, and its error against 2 ω(h) and (2 + B) ω(h)."""
     for n in (4, 16, 64):
@@ -179,6 +180,7 @@ def test_differences_of_a_polynomial_activation_do_not_become_a_power():
 
 
 @pytest.mark.equation("eq-representation-product", tolerance=1e-12)
+@pytest.mark.equation("eq-representation-saddle", tolerance=1e-12)
 def test_product_of_two_inputs_from_hinges_has_an_error_of_at_most_one_over_n_squared(agree, rng):
     """The identity on random points, and np.interp in place of the network against the bound."""
     x = rng.uniform(-1, 1, (5000, 2))

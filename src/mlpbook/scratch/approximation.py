@@ -162,9 +162,9 @@ def relu_interpolant(knots: ArrayLike, values: ArrayLike) -> MLP:
     x, y = _points(knots, values)
     slopes = np.diff(y) / np.diff(x)
     changes = np.diff(slopes, prepend=0)
-    return network_from_weights(
-        [(np.ones((len(slopes), 1)), -x[:-1]), (changes[np.newaxis], y[:1])]
-    )
+    hidden = np.ones((len(slopes), 1)), -x[:-1]
+    output = changes[np.newaxis], y[:1]
+    return network_from_weights([hidden, output])
 
 
 def staircase(knots: ArrayLike, values: ArrayLike, *, steepness: float) -> MLP:
@@ -245,9 +245,10 @@ def sawtooth(depth: int) -> MLP:
     array([0., 1., 0., 1., 0.])
     """
     check_positive_int(depth, "depth")
-    first = ([[1], [1]], [0, -0.5])
-    again = ([[2, -4], [2, -4]], [0, -0.5])
-    return network_from_weights([first, *[again] * (depth - 1), ([[2, -4]], [0])])
+    first = [[1], [1]], [0, -0.5]
+    again = [([[2, -4], [2, -4]], [0, -0.5])] * (depth - 1)
+    last = [[2, -4]], [0]
+    return network_from_weights([first, *again, last])
 
 
 def square_network(coefficients: ArrayLike) -> MLP:
@@ -283,13 +284,16 @@ def square_network(coefficients: ArrayLike) -> MLP:
             "coefficients must have shape (degree + 1,), degree at least 1, got "
             f"{c.shape}. Start with the constant."
         )
-    # What a layer squares, from the state (x, p), and how the next state is read off the squares.
+    # What a layer squares: x + 1, x - 1, x + p, x - p from the state (x, p);
+    # and how the squares make the next state.
     spread = np.array([[1, 0], [1, 0], [1, 1], [1, -1]])
     shift = np.array([1, -1, 0, 0])
     gather = np.array([[1, -1, 0, 0], [0, 0, 1, -1]]) / 4
     weights = [(spread @ [[1], [0]], spread @ [0, c[-1]] + shift)]
-    weights += [(spread @ gather, spread @ [0, a] + shift) for a in c[-2:0:-1]]
-    return network_from_weights([*weights, (gather[1:], c[:1])], Square)
+    for a in c[-2:0:-1]:
+        weights.append((spread @ gather, spread @ [0, a] + shift))
+    last = gather[1:], c[:1]
+    return network_from_weights([*weights, last], Square)
 
 
 def linear_pieces(network: MLP, low: float, high: float) -> tuple[list[Fraction], list[Fraction]]:
