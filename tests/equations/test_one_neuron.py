@@ -198,12 +198,12 @@ def test_novikoffs_bound_needs_its_hypotheses():
     for epochs in (10, 100):
         run = perceptron(corners, [0, 0, 1, 1], max_epochs=epochs)
         assert len(run.mistakes) == 4 * epochs
-    # samples 1 and 3 on a line: geometric margin 1, longest x is 3, "bound" 9 — and more mistakes
-    run = perceptron([[1.0], [3.0]], [0, 1], max_epochs=1000)
+    # 9 and 11 on a line: geometric margin 1, longest x is 11, "bound" 121, and more mistakes
+    run = perceptron([[9.0], [11.0]], [0, 1], max_epochs=1000)
     assert run.converged
-    assert len(run.mistakes) > 9
-    # with the one appended: best unit vector is along (1, -2), margin 1/sqrt(5), radius sqrt(10)
-    assert len(run.mistakes) <= 50
+    assert len(run.mistakes) > 121
+    # with the one appended: along (1, -10), margin 1 / sqrt(101), and radius sqrt(122)
+    assert len(run.mistakes) <= 122 * 101
 
 
 @pytest.mark.equation("eq-neuron-logistic-loss", tolerance=1e-12)
