@@ -16,7 +16,7 @@ from mlpbook.pytorch.tutorial import TripledLinear, TutorialMLP  # noqa: E402
 
 @pytest.mark.equation("eq-pytorch-linear", tolerance=1e-12)
 def test_nn_linear_multiplies_rows_by_the_transposed_weight(agree, rng):
-    """``nn.Linear`` against the double sum over inputs and units, entry by entry."""
+    """nn.Linear against the double sum over inputs and units, entry by entry."""
     layer = nn.Linear(3, 5, dtype=torch.float64)
     X = rng.standard_normal((4, 3))
     W, b = layer.weight.tolist(), layer.bias.tolist()
@@ -75,7 +75,7 @@ def test_log_softmax_subtracts_the_log_of_the_sum_of_exponentials(agree, rng):
 
 @pytest.mark.equation("eq-pytorch-nll", tolerance=1e-12)
 def test_nll_picks_an_entry_a_row_and_takes_no_logarithm(agree, rng):
-    """``nn.NLLLoss`` of an arbitrary matrix against a loop that picks entries and averages."""
+    """nn.NLLLoss of an arbitrary matrix against a loop that picks entries and averages."""
     Q, y = rng.standard_normal((6, 4)), rng.integers(4, size=6)
     agree(
         nn.NLLLoss()(torch.tensor(Q), torch.tensor(y)).item(),
@@ -126,7 +126,7 @@ def test_a_second_softmax_keeps_the_loss_above_its_floor(agree, rng, n_classes):
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 @pytest.mark.parametrize("weight_decay", [0.0, 0.01])
 def test_the_recurrence_is_pytorchs_sgd(agree, rng, momentum, weight_decay):
-    """Three lines of NumPy against ``torch.optim.SGD``, 300 steps, a new learning rate in each."""
+    """Three lines of NumPy against torch.optim.SGD, 300 steps, a new learning rate in each."""
     theta, v = rng.standard_normal(5), np.zeros(5)
     theirs = torch.tensor(theta, requires_grad=True)
     optimizer = torch.optim.SGD([theirs], lr=0.1, momentum=momentum, weight_decay=weight_decay)
@@ -156,7 +156,7 @@ def test_a_learning_rate_inside_the_velocity_is_another_method(rng):
 
 @pytest.mark.equation("eq-pytorch-velocity", tolerance=1e-12)
 def test_the_velocity_is_a_fading_sum_of_gradients(agree, rng):
-    """The sum against the buffer in ``torch.optim.SGD``, and its limit at a constant gradient."""
+    """The sum against the buffer in torch.optim.SGD, and its limit at a constant gradient."""
     w = torch.zeros(3, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.SGD([w], lr=0.1, momentum=0.8)
     gradients = rng.standard_normal((25, 3))
@@ -173,7 +173,7 @@ def test_the_velocity_is_a_fading_sum_of_gradients(agree, rng):
 
 @pytest.mark.equation("eq-pytorch-decay", tolerance=1e-12)
 def test_decay_alone_shrinks_by_a_constant_factor(agree):
-    """The power against ``torch.optim.SGD`` with gradients of zero, for a weight and a bias."""
+    """The power against torch.optim.SGD with gradients of zero, for a weight and a bias."""
     layer = nn.Linear(2, 2, dtype=torch.float64)
     start = [p.detach().clone().numpy() for p in layer.parameters()]
     optimizer = torch.optim.SGD(layer.parameters(), lr=0.1, weight_decay=0.3)
@@ -187,7 +187,7 @@ def test_decay_alone_shrinks_by_a_constant_factor(agree):
 
 @pytest.mark.equation("eq-pytorch-accumulation", tolerance=1e-12)
 def test_backward_adds_to_what_is_there(agree, rng):
-    """``.grad`` after three backward passes against the sum of three separate gradients."""
+    """.grad after three backward passes against the sum of three separate gradients."""
     model = nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3)).double()
     inputs = [torch.tensor(rng.standard_normal((5, 4))) for _ in range(3)]
     labels = [torch.tensor(rng.integers(3, size=5)) for _ in range(3)]
@@ -203,7 +203,7 @@ def test_backward_adds_to_what_is_there(agree, rng):
 
 @pytest.mark.equation("eq-pytorch-never", tolerance=1e-8)
 def test_without_clearing_momentum_grows_as_fast_as_the_largest_root(agree, rng):
-    """The growth of ``torch.optim.SGD`` that is never cleared against the roots of the cubic.
+    """The growth of torch.optim.SGD that is never cleared against the roots of the cubic.
 
     The run itself, on a random parabola, satisfies the recurrence with the cubic's coefficients.
     """
@@ -255,7 +255,7 @@ def test_batch_means_count_by_their_sizes(agree, rng):
 
 @pytest.mark.equation("eq-pytorch-default-variance", tolerance=0.02)
 def test_nn_linear_draws_weights_of_variance_one_third_over_its_inputs(agree):
-    """The variance of a million weights of ``nn.Linear``, times 3 n, against 1."""
+    """The variance of a million weights of nn.Linear, times 3 n, against 1."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         for n_in in (10, 1000):
