@@ -13,6 +13,6 @@ cuda=$(compile 2>/dev/null | sed -nE 's/^((nvidia|cuda)-[a-z0-9-]+|triton)(==| @
 {
     echo "# Made by \`make lock\` from requirements.in; do not edit."
     # shellcheck disable=SC2086
-    compile $cuda 2>/dev/null | sed '/^# /d'
+    compile $cuda 2>/dev/null | sed '/^# /d; /^$/d'
 } > requirements.txt.new
 mv requirements.txt.new requirements.txt
