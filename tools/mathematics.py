@@ -132,7 +132,12 @@ def compact_mathml(mathml: str) -> str:
 PATH = re.compile(
     r'<path( transform="[^"]*")? d="([^"]+)"/>|<path d="([^"]+)"( transform="[^"]*")?/>'
 )
-USE = re.compile(r'href="#(glyph-[0-9a-f]+)"')
+USE = re.compile(r'href="#(m-[0-9a-f]+)"')
+
+
+MOVED = re.compile(
+    r'<g transform="translate\((-?[\d.]+),\s*(-?[\d.]+)\)"><use href="#([\w-]+)"/></g>'
+)
 
 
 def share_glyphs(svg: str, glyphs: dict[str, str]) -> str:
@@ -141,11 +146,19 @@ def share_glyphs(svg: str, glyphs: dict[str, str]) -> str:
     def reference(match: re.Match[str]) -> str:
         transform = match[1] or match[4] or ""
         outline = match[2] or match[3]
-        name = "glyph-" + hashlib.sha256(outline.encode()).hexdigest()[:8]
+        name = "m-" + hashlib.sha256(outline.encode()).hexdigest()[:7]
         glyphs[name] = outline
         return f'<use href="#{name}"{transform}/>'
 
-    return PATH.sub(reference, svg)
+    svg = re.sub(r"<g[^>]*></g>|<path[^>]* d=\"\"[^>]*/>", "", svg)  # spaces
+    return MOVED.sub(move, PATH.sub(reference, svg))
+
+
+def move(match: re.Match[str]) -> str:
+    """Let one glyph stand in its place without a group around it."""
+    x, y, name = match.groups()
+    place = f' x="{x}"' if float(x) else ""
+    return f'<use href="#{name}"{place}' + (f' y="{y}"' if float(y) else "") + "/>"
 
 
 def define_glyphs(
@@ -220,10 +233,21 @@ def set_formula(self: HTML5Translator, node: nodes.Element, tex: str, display: b
             return f'<code class="formula-error">{escape(node.astext())}</code>'
         kept["formulas"][key] = [share_glyphs(svg, kept["glyphs"]), mathml]
     svg, mathml = kept["formulas"][key]
-    if travels(node):
-        glyphs = kept["glyphs"]
-        svg = re.sub(r'<use href="#(glyph-[0-9a-f]+)"', lambda m: f'<path d="{glyphs[m[1]]}"', svg)
-    return svg + mathml
+    return (embed_glyphs(svg, kept["glyphs"]) if travels(node) else svg) + mathml
+
+
+EMBEDDED = re.compile(r'<use href="#(m-[0-9a-f]+)"(?: x="([^"]+)")?(?: y="([^"]+)")?')
+
+
+def embed_glyphs(svg: str, glyphs: dict[str, str]) -> str:
+    """Put the outlines back, in a formula that leaves its page."""
+
+    def outline(match: re.Match[str]) -> str:
+        name, x, y = match.groups()
+        place = f' transform="translate({x or 0},{y or 0})"' if x or y else ""
+        return f'<path d="{glyphs[name]}"{place}'
+
+    return EMBEDDED.sub(outline, svg)
 
 
 def travels(node: nodes.Node) -> bool:

@@ -65,6 +65,7 @@ SEARCH_LABEL = re.compile(
 )
 # The book's title stands outside every landmark.
 HOME = re.compile(r'<div class="sidebar-primary-item">(?=\s*<a class="navbar-brand logo")')
+TABLE = re.compile(r'<table class="table">(?=(.*?)</thead>)', re.DOTALL)
 AT_ONCE = ("documentation_options.js",)  # the inline scripts of each page read it
 
 
@@ -72,6 +73,8 @@ def tidy(html: str) -> str:
     """Drop what is there twice or for nothing; let no script hold up the page."""
     html = SHARED_ID.sub("", html).replace(*PROOF)
     html = SEARCH_LABEL.sub(r"\1", HIDING_LABEL.sub(r"\1", html))
+    html = html.replace('role="doc-biblioentry"', 'role="listitem"')
+    html = TABLE.sub(reachable, html)
     html = HOME.sub('<div class="sidebar-primary-item" role="navigation" aria-label="Book">', html)
     html = VIEWPORT.sub(r"\1\2", ICONS.sub("", html))
 
@@ -80,6 +83,12 @@ def tidy(html: str) -> str:
         return match[0] if at_once else f"<script defer{match[1]}></script>"
 
     return BLOCKING.sub(defer, html)
+
+
+def reachable(match: re.Match[str]) -> str:
+    """Let the keyboard reach a table of many columns, which scrolls on a narrow screen."""
+    many = match[1].count("<th ") + match[1].count("<th>") > 3
+    return '<table class="table" tabindex="0">' if many else match[0]
 
 
 def tidy_all(app: Sphinx, exception: Exception | None) -> None:

@@ -132,8 +132,8 @@ def test_formulas_are_set_in_the_page(built) -> None:
     page = book.page("first")
     assert "<math" in page
     assert "mathjax" not in page.lower()
-    uses = set(re.findall(r'<use href="#(glyph-\w+)"', page))
-    assert uses <= set(re.findall(r'<path id="(glyph-\w+)"', page))
+    uses = set(re.findall(r'<use href="#(m-\w+)"', page))
+    assert uses <= set(re.findall(r'<path id="(m-\w+)"', page))
     assert len(uses) > 5
     # A title also stands in other pages' contents, so its glyphs travel with it.
     contents = re.search(r'href="first.html">(.*?)</a>', book.page("second"), re.DOTALL)[1]
