@@ -10,7 +10,14 @@ from hypothesis.extra import numpy as hnp
 
 from mlpbook.gradient_check import numerical_gradient
 from mlpbook.scratch import losses
-from mlpbook.scratch.losses import CrossEntropyLoss, MSELoss, log_softmax, logsumexp, softmax
+from mlpbook.scratch.losses import (
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    MSELoss,
+    log_softmax,
+    logsumexp,
+    softmax,
+)
 
 LOGITS = hnp.arrays(
     np.float64,
@@ -78,30 +85,147 @@ def test_mse_by_hand():
     assert loss.backward().tolist() == [[0.5, -1.0], [0.0, 1.5]]
 
 
-@pytest.mark.parametrize("loss_fn", [MSELoss(), CrossEntropyLoss()])
-def test_adjoints_agree_with_finite_differences(loss_fn, rng):
+LOSSES = [MSELoss, CrossEntropyLoss, BCEWithLogitsLoss]
+REDUCTIONS = ["mean", "sum", "none"]
+
+
+def target_for(loss, Z, rng):
+    """A target that the loss accepts: labels, numbers, or probabilities that include 0 and 1."""
+    if loss is CrossEntropyLoss:
+        return rng.integers(Z.shape[1], size=len(Z))
+    if loss is MSELoss:
+        return Z[::-1] + 1
+    return np.clip(rng.uniform(-0.5, 1.5, Z.shape), 0, 1)
+
+
+def test_mse_reductions_by_hand():
+    # residuals 1 and -2: losses 1 and 4, sum 5, mean 5/2
+    P, T = np.array([[1.0, 0.0]]), np.array([[0.0, 2.0]])
+    total, every = MSELoss(reduction="sum"), MSELoss(reduction="none")
+    assert MSELoss(reduction="mean")(P, T) == 2.5
+    assert total(P, T) == 5
+    assert total.backward().tolist() == [[2, -4]]
+    assert total.backward(10).tolist() == [[20, -40]]
+    assert every(P, T).tolist() == [[1, 4]]
+    assert every.backward([[3, 0.5]]).tolist() == [[6, -2]]
+
+
+def test_cross_entropy_reductions_by_hand():
+    # equal logits of two classes: each of three samples loses log 2, p - e_y is (1/2, -1/2)
+    Z, y = np.zeros((3, 2)), np.array([1, 1, 0])
+    total, every = CrossEntropyLoss(reduction="sum"), CrossEntropyLoss(reduction="none")
+    assert total(Z, y) == pytest.approx(3 * math.log(2))
+    assert total.backward().tolist() == [[0.5, -0.5], [0.5, -0.5], [-0.5, 0.5]]
+    assert every(Z, y) == pytest.approx(np.full(3, math.log(2)))
+    assert every.backward([2, 0, -4]).tolist() == [[1, -1], [0, 0], [2, -2]]
+
+
+def test_binary_cross_entropy_by_hand():
+    # sigma(log 3) = 3/4: -log(3/4) for y = 1, -log(1/4) for y = 0; adjoint (3/4 - y) / 2
+    loss = BCEWithLogitsLoss()
+    value = loss(np.full((2, 1), math.log(3)), np.array([[1.0], [0.0]]))
+    assert value == pytest.approx((math.log(4 / 3) + math.log(4)) / 2)
+    assert loss.backward() == pytest.approx(np.array([[-1 / 8], [3 / 8]]))
+
+
+def test_binary_cross_entropy_is_cross_entropy_of_a_logit_beside_zero(rng):
+    z, y = 5 * rng.standard_normal((9, 1)), rng.integers(2, size=9)
+    two_logits = np.hstack([np.zeros_like(z), z])
+    assert BCEWithLogitsLoss()(z, y[:, None]) == pytest.approx(
+        CrossEntropyLoss()(two_logits, y), rel=1e-13
+    )
+
+
+@pytest.mark.parametrize(("z", "y"), [(40.0, 1), (-40.0, 0)])
+def test_binary_cross_entropy_keeps_the_digits_of_a_tiny_loss(z, y):
+    # log(1 + e^-40) is e^-40 up to a relative e^-40
+    value = BCEWithLogitsLoss()(np.array([[z]]), np.array([[y]]))
+    assert value == pytest.approx(math.exp(-40), rel=1e-14, abs=0)
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_adjoints_agree_with_finite_differences(loss, reduction, rng):
+    loss_fn = loss(reduction=reduction)
     Z = rng.standard_normal((4, 3))
-    y = np.array([0, 2, 1, 1]) if isinstance(loss_fn, CrossEntropyLoss) else Z[::-1].copy() + 1
-    loss_fn(Z, y)
-    dZ = loss_fn.backward()
-    assert dZ == pytest.approx(numerical_gradient(lambda: loss_fn(Z, y), Z), abs=1e-9)
+    y = target_for(loss, Z, rng)
+    weight = rng.standard_normal(np.shape(loss_fn(Z, y)))  # a number for mean and sum
+    dZ = loss_fn.backward(float(weight) if weight.ndim == 0 else weight)
+    numerical = numerical_gradient(lambda: float(np.sum(weight * loss_fn(Z, y))), Z)
+    assert dZ == pytest.approx(numerical, abs=1e-8)
 
 
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("scale", [1, 1e4])
-def test_losses_and_adjoints_equal_pytorchs(scale, rng):
+def test_losses_and_adjoints_equal_pytorchs(loss, reduction, scale, rng):
     torch = pytest.importorskip("torch")
     Z = scale * rng.standard_normal((6, 5))
-    y = rng.integers(5, size=6)
-    T = scale * rng.standard_normal((6, 5))
-    for mine, theirs, target in [
-        (CrossEntropyLoss(), torch.nn.CrossEntropyLoss(), y),
-        (MSELoss(), torch.nn.MSELoss(), T),
-    ]:
-        z = torch.tensor(Z, requires_grad=True)
-        value = theirs(z, torch.as_tensor(target))
-        value.backward()
-        assert mine(Z, target) == pytest.approx(value.item(), rel=1e-12)
-        assert mine.backward() == pytest.approx(z.grad.numpy(), rel=1e-12, abs=1e-15)
+    y = target_for(loss, Z, rng)
+    mine, theirs = loss(reduction=reduction), getattr(torch.nn, loss.__name__)(reduction=reduction)
+    z = torch.tensor(Z, requires_grad=True)
+    value = theirs(z, torch.tensor(y))
+    adjoint = rng.standard_normal(value.shape)
+    value.backward(torch.tensor(adjoint))
+    ours = mine(Z, y)
+    assert np.isfinite(ours).all()
+    assert ours == pytest.approx(value.detach().numpy(), rel=1e-12, abs=1e-13)
+    dZ = mine.backward(float(adjoint) if adjoint.ndim == 0 else adjoint)
+    assert np.isfinite(dZ).all()
+    assert dZ == pytest.approx(z.grad.numpy(), rel=1e-12, abs=1e-15)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_without_an_argument_backward_starts_from_one_and_a_loss_is_a_float(loss, reduction, rng):
+    loss_fn, Z = loss(reduction=reduction), rng.standard_normal((4, 3))
+    assert type(loss_fn(Z, target_for(loss, Z, rng))) is float
+    assert np.array_equal(loss_fn.backward(), loss_fn.backward(1.0))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_reduction_keeps_float32(loss, rng):
+    Z = rng.standard_normal((4, 3)).astype(np.float32)
+    y = target_for(loss, Z, rng)
+    for reduction in REDUCTIONS:
+        loss_fn = loss(reduction=reduction)
+        value = loss_fn(Z, y if loss is CrossEntropyLoss else y.astype(np.float32))
+        adjoint = np.ones(np.shape(value)) if reduction == "none" else None
+        assert loss_fn.backward(adjoint).dtype == np.float32
+    assert value.dtype == np.float32
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_an_array_of_losses_has_no_gradient_without_an_adjoint(loss, rng):
+    loss_fn, Z = loss(reduction="none"), rng.standard_normal((4, 3))
+    loss_fn(Z, target_for(loss, Z, rng))
+    for adjoint in (None, 1.0, np.ones(5)):
+        with pytest.raises(ValueError, match=r"adjoint must have the shape .*\(4,.*pass the adj"):
+            loss_fn.backward(adjoint)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_an_unknown_reduction_is_refused(loss):
+    with pytest.raises(ValueError, match='reduction must be "mean", "sum" or "none", got \'max\''):
+        loss(reduction="max")
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@given(data=st.data())
+def test_losses_take_any_layout_and_type_and_change_nothing(loss, data):
+    shape = data.draw(hnp.array_shapes(min_dims=2, max_dims=2, max_side=4))
+    dtype = data.draw(st.sampled_from([np.uint8, np.int16, np.bool_, np.float16, np.float64]))
+    Z = data.draw(hnp.arrays(dtype, shape, elements=st.integers(0, 1)))
+    labels = loss is CrossEntropyLoss
+    y = data.draw(hnp.arrays(dtype, shape, elements=st.integers(0, 1)))
+    y = np.zeros(len(Z), np.uint8) if labels else y
+    expected = loss()(Z.astype(float), y.astype(int) if labels else y.astype(float))
+    for variant in (Z, np.asfortranarray(Z), np.repeat(Z, 2, axis=1)[:, ::2]):
+        variant.flags.writeable = y.flags.writeable = False
+        loss_fn = loss()
+        # float16 keeps about three digits
+        assert loss_fn(variant, y) == pytest.approx(expected, rel=5e-3, abs=5e-3)
+        assert loss_fn.backward().shape == Z.shape
 
 
 def test_one_hot_picks_rows_of_the_identity():
@@ -132,3 +256,10 @@ def test_losses_reject_what_would_train_on_nonsense():
         CrossEntropyLoss()(np.array([[np.nan, 0.0]]), np.array([0]))
     with pytest.raises(ValueError, match="empty"):
         MSELoss()(np.zeros((0, 1)), np.zeros((0, 1)))
+    with pytest.raises(ValueError, match=r"target must have the shape of logits, \(4, 1\)"):
+        BCEWithLogitsLoss()(np.zeros((4, 1)), np.zeros((4, 2)))
+    for bad in (-0.1, 1.5):
+        with pytest.raises(ValueError, match=r"target must lie in \[0, 1\], got values from"):
+            BCEWithLogitsLoss()(np.zeros((2, 1)), np.array([[0.5], [bad]]))
+    with pytest.raises(ValueError, match="logits must be finite"):
+        BCEWithLogitsLoss()(np.array([[-np.inf]]), np.array([[0.0]]))

@@ -2,17 +2,28 @@ r"""Losses: a number that says how wrong a prediction is, and its adjoint.
 
 A loss object is called with a prediction and a target and returns a float; ``backward()`` then
 returns the adjoint of the prediction, with the prediction's shape. The mean over the batch lives
-here, once: no later formula divides by the batch size. The definitions are PyTorch's.
+here, once: no later formula divides by the batch size. The definitions are PyTorch's, and so are
+the reductions: ``reduction="sum"`` leaves the division out, ``"none"`` the sum as well.
 """
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from mlpbook.validation import check_labels, check_matrix, check_same_shape
+from mlpbook.scratch.activations import sigmoid
+from mlpbook.validation import check_labels, check_matrix, check_number, check_same_shape
 
-__all__ = ["CrossEntropyLoss", "MSELoss", "log_softmax", "logsumexp", "one_hot", "softmax"]
+__all__ = [
+    "BCEWithLogitsLoss",
+    "CrossEntropyLoss",
+    "Loss",
+    "MSELoss",
+    "log_softmax",
+    "logsumexp",
+    "one_hot",
+    "softmax",
+]
 
 Array = NDArray[np.floating[Any]]
 Labels = NDArray[np.integer[Any]]
@@ -71,10 +82,73 @@ def one_hot(y: Labels, n_classes: int) -> Array:
     return np.eye(n_classes)[check_labels(y, n_classes=n_classes)]
 
 
-class MSELoss:
+class Loss:
+    r"""What all losses have in common: how the losses of a batch become what is returned.
+
+    Parameters
+    ----------
+    reduction : "mean", "sum" or "none"
+        Whether a call returns the mean or the sum of the losses, a float, or all of them, an
+        array. The names and the meaning are PyTorch's.
+
+    Raises
+    ------
+    ValueError
+        If there is no such reduction.
+    """
+
+    def __init__(self, reduction: str = "mean") -> None:
+        if reduction not in ("mean", "sum", "none"):
+            raise ValueError(
+                f'reduction must be "mean", "sum" or "none", got {reduction!r}. '
+                'The usual one is "mean".'
+            )
+        self.reduction = reduction
+
+    def __call__(self, prediction: Array, target: NDArray[Any]) -> Any:
+        """Return the loss: a float, or an array without a reduction."""
+        raise NotImplementedError
+
+    def backward(self, adjoint: ArrayLike | None = None) -> Array:
+        """Return the adjoint of the prediction, from the adjoint of what the call returned.
+
+        Parameters
+        ----------
+        adjoint : array_like of the shape that the call returned
+            1 when left out. Without a reduction it must be given: a vector has no gradient.
+        """
+        raise NotImplementedError
+
+    def _reduce(self, losses: Array) -> Any:
+        """Return the mean, the sum, or all of the losses."""
+        self._losses = losses
+        if self.reduction == "none":
+            return losses
+        return float(losses.mean() if self.reduction == "mean" else losses.sum())
+
+    def _adjoint(self, adjoint: ArrayLike | None) -> Any:
+        """Return the adjoint of each loss: one number for all, or an array of their shape."""
+        if self.reduction == "none":
+            if adjoint is None or np.shape(adjoint) != self._losses.shape:
+                raise ValueError(
+                    f"adjoint must have the shape of the losses, {self._losses.shape}, got "
+                    f'{np.shape(adjoint) if adjoint is not None else None}. With "none" as its '
+                    "reduction a loss is an array: pass the adjoint of each entry."
+                )
+            return np.asarray(adjoint, dtype=self._losses.dtype)
+        scale = 1.0 if adjoint is None else check_number(adjoint, "adjoint")
+        return scale / self._losses.size if self.reduction == "mean" else scale
+
+
+class MSELoss(Loss):
     r"""Mean squared error, :math:`\frac{1}{N D_{out}}\sum_{i,k}(\hat y_{ik} - y_{ik})^2`.
 
     The mean is over all entries and there is no factor ½, as in ``torch.nn.MSELoss``.
+
+    Parameters
+    ----------
+    reduction : "mean", "sum" or "none"
+        See `Loss`; with "none" there is one loss an entry, (N, D_out).
 
     Raises
     ------
@@ -92,24 +166,29 @@ class MSELoss:
            [3.]])
     """
 
-    def __call__(self, prediction: Array, target: Array) -> float:
+    def __call__(self, prediction: Array, target: Array) -> Any:
         """Return the mean squared error of prediction (N, D_out) and target (N, D_out)."""
         prediction = check_matrix(prediction, "prediction")
         target = check_matrix(target, "target")
         check_same_shape(prediction, target)
         self._residual = prediction - target  # (N, D_out)
-        return float(np.mean(self._residual**2))
+        return self._reduce(np.square(self._residual))
 
-    def backward(self) -> Array:
+    def backward(self, adjoint: ArrayLike | None = None) -> Array:
         """Return the adjoint of the prediction, (N, D_out)."""
-        return np.asarray(2 / self._residual.size * self._residual)
+        return np.asarray(2 * self._adjoint(adjoint) * self._residual)
 
 
-class CrossEntropyLoss:
+class CrossEntropyLoss(Loss):
     r"""Cross-entropy of logits and integer labels, :math:`-\frac1N\sum_i \log p^{(i)}_{y_i}`.
 
     Softmax, logarithm and negative log-likelihood are one object, because their joint adjoint is
     short and safe: :math:`(p - e_y)/N`. The same as ``torch.nn.CrossEntropyLoss``.
+
+    Parameters
+    ----------
+    reduction : "mean", "sum" or "none"
+        See `Loss`; with "none" there is one loss a sample, (N,).
 
     Raises
     ------
@@ -125,15 +204,64 @@ class CrossEntropyLoss:
     np.float64(0.0)
     """
 
-    def __call__(self, logits: Array, y: Labels) -> float:
+    def __call__(self, logits: Array, y: Labels) -> Any:
         """Return the mean cross-entropy in nats of logits (N, C) and labels (N,)."""
         logits = check_matrix(logits, "logits")
         self._y = check_labels(y, n_samples=len(logits), n_classes=logits.shape[1])
         self._log_p = log_softmax(logits)  # (N, C)
-        return float(-np.mean(self._log_p[np.arange(len(logits)), self._y]))
+        return self._reduce(-self._log_p[np.arange(len(logits)), self._y])
 
-    def backward(self) -> Array:
+    def backward(self, adjoint: ArrayLike | None = None) -> Array:
         """Return the adjoint of the logits, (N, C)."""
         dZ: Array = np.exp(self._log_p)  # softmax
         dZ[np.arange(len(dZ)), self._y] -= 1
-        return dZ / len(dZ)
+        return np.asarray((self._adjoint(adjoint) * dZ.T).T)  # one factor for all, or one a sample
+
+
+class BCEWithLogitsLoss(Loss):
+    r"""Binary cross-entropy of logits, :math:`-\,y\log\sigma(z) - (1-y)\log(1-\sigma(z))`.
+
+    For one class against the rest, and for several labels at once: one independent decision an
+    entry, and the mean over all entries. Written as :math:`\max(z,0) - zy + \log(1+e^{-|z|})`,
+    it is finite wherever z is, and its adjoint is :math:`(\sigma(z) - y)/(NC)`. The same as
+    ``torch.nn.BCEWithLogitsLoss``.
+
+    Parameters
+    ----------
+    reduction : "mean", "sum" or "none"
+        See `Loss`; with "none" there is one loss an entry, (N, C).
+
+    Raises
+    ------
+    ValueError, TypeError
+        If logits and targets are not finite matrices of one shape, or a target lies outside
+        [0, 1].
+
+    Examples
+    --------
+    >>> loss = BCEWithLogitsLoss()
+    >>> loss(np.array([[-1000.0], [1000.0]]), np.array([[1.0], [1.0]]))
+    500.0
+    >>> loss.backward()
+    array([[-0.5],
+           [ 0. ]])
+    """
+
+    def __call__(self, logits: Array, target: Array) -> Any:
+        """Return the mean binary cross-entropy in nats of logits and targets, both (N, C)."""
+        logits = check_matrix(logits, "logits")
+        target = check_matrix(target, "target").astype(logits.dtype, copy=False)
+        check_same_shape(logits, target, ("logits", "target"))
+        if target.min() < 0 or target.max() > 1:
+            raise ValueError(
+                f"target must lie in [0, 1], got values from {target.min():g} to "
+                f"{target.max():g}. Pass 0 and 1, or probabilities."
+            )
+        self._logits, self._target = logits, target
+        log_term = np.log1p(np.exp(-np.abs(logits)))  # last, so that it survives beside 0
+        return self._reduce(np.maximum(logits, 0) - logits * target + log_term)
+
+    def backward(self, adjoint: ArrayLike | None = None) -> Array:
+        """Return the adjoint of the logits, (N, C)."""
+        residual = sigmoid(self._logits) - self._target
+        return np.asarray(self._adjoint(adjoint) * residual)
