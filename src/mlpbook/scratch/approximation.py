@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from mlpbook.initializers import zeros
 from mlpbook.scratch.activations import Array
+from mlpbook.scratch.features import ridge_readout
 from mlpbook.scratch.layers import Activation, Linear, ReLU, Sigmoid
 from mlpbook.scratch.network import MLP
 from mlpbook.validation import (
@@ -284,8 +285,8 @@ def square_network(coefficients: ArrayLike) -> MLP:
             "coefficients must have shape (degree + 1,), degree at least 1, got "
             f"{c.shape}. Start with the constant."
         )
-    # What a layer squares: x + 1, x - 1, x + p, x - p from the state (x, p);
-    # and how the squares make the next state.
+    # What a layer squares, from the state (x, p): x + 1, x - 1, x + p, x - p.
+    # And how the squares make the next state.
     spread = np.array([[1, 0], [1, 0], [1, 1], [1, -1]])
     shift = np.array([1, -1, 0, 0])
     gather = np.array([[1, -1, 0, 0], [0, 0, 1, -1]]) / 4
@@ -443,11 +444,10 @@ def fit_readout(network: MLP, X: ArrayLike, y: ArrayLike) -> MLP:
     """
     X = check_matrix(X, "X", network.n_in)
     y = check_matrix(y, "y", network.n_out, n_samples=len(X))
-    features = np.column_stack([network.activations(X)[-2], np.ones(len(X))])
-    solution = np.linalg.lstsq(features, y, rcond=None)[0]
+    readout = ridge_readout(network.activations(X)[-2], y)
     fitted = deepcopy(network)
     W, b = fitted.parameters()[-2:]
-    W[...], b[...] = solution[:-1].T, solution[-1]
+    W[...], b[...] = readout.W, readout.b
     return fitted
 
 
