@@ -1,9 +1,50 @@
-"""SGD: hand computations, and PyTorch's own over many steps with a changing rate."""
+"""Optimizers: hand computations, and PyTorch's own over many steps with a changing rate."""
+
+import copy
+import itertools
+import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mlpbook.scratch.optimizers import SGD
+from mlpbook.scratch import optimizers
+from mlpbook.scratch.flat import Views
+from mlpbook.scratch.optimizers import SGD, Adam, AdamW, RMSProp, clip_gradient_norm
+
+
+def every(**choices):
+    """All combinations of the options."""
+    return [dict(zip(choices, row, strict=True)) for row in itertools.product(*choices.values())]
+
+
+ALL_OPTIONS = [
+    *[("SGD", o) for o in every(momentum=[0.0, 0.9], weight_decay=[0.0, 0.01])],
+    *[("SGD", o) for o in every(momentum=[0.5, 0.9], nesterov=[True], weight_decay=[0.0, 0.01])],
+    *[
+        (name, o)
+        for name in ("Adam", "AdamW")
+        for o in every(betas=[(0.9, 0.999), (0.0, 0.5)], eps=[1e-8, 1e-2], weight_decay=[0.0, 0.1])
+    ],
+    *[
+        ("RMSProp", o)
+        for o in every(
+            alpha=[0.99, 0.5], momentum=[0.0, 0.9], centered=[False, True], weight_decay=[0.0, 0.1]
+        )
+    ],
+    ("RMSProp", {"eps": 1e-2}),
+    ("Adam", {}),
+    ("AdamW", {}),
+    ("RMSProp", {}),
+]
+FIVE = [
+    lambda p: SGD(p, 0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
+    lambda p: SGD(p, 0.1),
+    lambda p: RMSProp(p, momentum=0.9, centered=True, weight_decay=0.01),
+    lambda p: Adam(p, weight_decay=0.01),
+    lambda p: AdamW(p),
+]
 
 
 def test_momentum_by_hand():
@@ -24,24 +65,197 @@ def test_weight_decay_alone_shrinks_geometrically():
     assert w == pytest.approx([2 * 0.95**3])
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-@pytest.mark.parametrize("weight_decay", [0.0, 0.01])
-def test_200_steps_equal_pytorchs_with_a_changing_learning_rate(momentum, weight_decay, rng):
+def test_nesterov_looks_ahead_by_hand():
+    # v: 1, step 1 + 0.5 * 1; then v: 1.5, step 1 + 0.5 * 1.5
+    w = np.zeros(1)
+    optimizer = SGD([w], lr=0.1, momentum=0.5, nesterov=True)
+    optimizer.step([np.ones(1)])
+    assert w == pytest.approx([-0.15])
+    optimizer.step([np.ones(1)])
+    assert w == pytest.approx([-0.325])
+
+
+def test_rmsprop_by_hand():
+    # s: 3/4 * 0 + 1/4 * 16 = 4, step 4 / (2 + 1); then s: 3 + 1/4 * 4 = 4, step -2 / 3
+    w = np.zeros(1)
+    optimizer = RMSProp([w], lr=0.3, alpha=0.75, eps=1)
+    optimizer.step([np.array([4.0])])
+    assert w == pytest.approx([-0.4])
+    optimizer.step([np.array([-2.0])])
+    assert w == pytest.approx([-0.2])
+
+
+def test_centered_rmsprop_by_hand():
+    # alpha 1/2, g = 4: s = 8, m = 2, variance 8 - 4 = 4, step 4 / 2; velocity 2
+    # g = 0: s = 4, m = 1, variance 3, velocity 1/2 * 2 + 0
+    w = np.zeros(1)
+    optimizer = RMSProp([w], lr=1, alpha=0.5, eps=0, momentum=0.5, centered=True)
+    optimizer.step([np.array([4.0])])
+    assert w == pytest.approx([-2])
+    optimizer.step([np.array([0.0])])
+    assert w == pytest.approx([-3])
+
+
+def test_centered_rmsprop_survives_a_variance_that_rounds_to_less_than_zero(rng):
+    w = np.zeros(100)
+    optimizer, gradient = RMSProp([w], lr=1e-9, centered=True, alpha=0.5), rng.uniform(0, 1, 100)
+    for _ in range(300):
+        optimizer.step([gradient])
+        assert np.isfinite(w).all()
+
+
+def test_adam_by_hand():
+    # betas 1/2, 3/4, g = 4: m = 2, v = 4; divided by 1/2 and 1/4: 4 and 16, step 4 / (4 + 1)
+    # g = 0: m = 1, v = 3; divided by 3/4 and 7/16: 4/3 and 48/7
+    w = np.zeros(1)
+    optimizer = Adam([w], lr=1, betas=(0.5, 0.75), eps=1)
+    optimizer.step([np.array([4.0])])
+    assert w == pytest.approx([-0.8])
+    optimizer.step([np.array([0.0])])
+    assert w == pytest.approx([-0.8 - 4 / 3 / (math.sqrt(48 / 7) + 1)])
+
+
+def test_decay_is_divided_by_the_root_in_adam_and_not_in_adamw():
+    # the gradient is 0: Adam sees lambda * w and steps by lr; AdamW shrinks w by lr * lambda
+    coupled, decoupled = np.array([2.0]), np.array([2.0])
+    Adam([coupled], lr=0.1, weight_decay=0.5).step([np.zeros(1)])
+    AdamW([decoupled], lr=0.1, weight_decay=0.5).step([np.zeros(1)])
+    assert coupled == pytest.approx([1.9])
+    assert decoupled == pytest.approx([2 * 0.95])
+
+
+@pytest.mark.parametrize("flat", [False, True], ids=["list", "flat"])
+@pytest.mark.parametrize(("name", "options"), ALL_OPTIONS, ids=str)
+def test_200_steps_equal_pytorchs_with_a_changing_learning_rate(name, options, flat, rng):
     torch = pytest.importorskip("torch")
-    start = [rng.standard_normal((3, 2)), rng.standard_normal(3)]
-    mine = [p.copy() for p in start]
-    theirs = [torch.tensor(p, requires_grad=True) for p in start]
-    options = {"momentum": momentum, "weight_decay": weight_decay}
-    a, b = SGD(mine, lr=0.1, **options), torch.optim.SGD(theirs, lr=0.1, **options)
+    shapes = [(3, 2), (3,)]
+    mine = Views(rng.standard_normal(9), shapes)
+    theirs = [torch.tensor(p, requires_grad=True) for p in mine]
+    a = getattr(optimizers, name)(mine if flat else list(mine), lr=0.1, **options)
+    b = getattr(torch.optim, {"RMSProp": "RMSprop"}.get(name, name))(theirs, lr=0.1, **options)
     for t in range(200):
         a.lr = b.param_groups[0]["lr"] = 0.1 / (1 + 0.05 * t)
-        gradients = [rng.standard_normal(p.shape) for p in start]
-        a.step(gradients)
+        gradients = Views(rng.standard_normal(9), shapes)
+        a.step(gradients if flat else list(gradients))
         for p, g in zip(theirs, gradients, strict=True):
             p.grad = torch.tensor(g)
         b.step()
         for p, q in zip(mine, theirs, strict=True):
             assert p == pytest.approx(q.detach().numpy(), rel=1e-12, abs=1e-13)
+
+
+@pytest.mark.parametrize("name", ["Adam", "AdamW", "RMSProp"])
+def test_defaults_are_pytorchs(name):
+    torch = pytest.importorskip("torch")
+    theirs = getattr(torch.optim, {"RMSProp": "RMSprop"}.get(name, name))(
+        [torch.zeros(1, requires_grad=True)]
+    ).defaults
+    mine = vars(getattr(optimizers, name)([np.zeros(1)]))
+    shared = {"lr", "weight_decay", "eps", "betas", "alpha", "momentum", "centered"}
+    assert {k: mine[k] for k in shared & set(mine)} == {
+        k: v for k, v in theirs.items() if k in shared
+    }
+
+
+@pytest.mark.parametrize("make", FIVE)
+def test_one_vector_and_a_list_of_arrays_give_the_same_steps(make, rng):
+    shapes = [(3, 2), (3,), (1, 3), (1,)]
+    flat = Views(rng.standard_normal(13), shapes)
+    plain = [p.copy() for p in flat]
+    a, b, mixed = make(flat), make(plain), Views(flat.flat.copy(), shapes)
+    c = make(mixed)
+    for _ in range(5):
+        gradients = Views(rng.standard_normal(13), shapes)
+        a.step(gradients)
+        b.step(gradients)
+        c.step(list(gradients))
+    for p, q, r in zip(flat, plain, mixed, strict=True):
+        assert np.array_equal(p, q)
+        assert np.array_equal(p, r)
+
+
+@pytest.mark.parametrize("make", FIVE)
+def test_float32_stays_float32(make):
+    w = [np.ones((2, 2), np.float32)]
+    optimizer = make(w)
+    optimizer.step([np.ones((2, 2), np.float32)])
+    arrays = [a for v in vars(optimizer).values() if isinstance(v, list) for a in v]
+    assert {a.dtype for a in arrays} == {np.dtype(np.float32)}
+    assert w[0].dtype == np.float32
+
+
+@pytest.mark.parametrize("make", FIVE)
+def test_gradients_stay_as_they_are_and_any_layout_will_do(make, rng):
+    g = rng.standard_normal((3, 4))
+    results = []
+    for variant in (g.copy(), np.asfortranarray(g), np.repeat(g, 2, axis=1)[:, ::2]):
+        variant.flags.writeable = False
+        w = np.ones((3, 4))
+        optimizer = make([w])
+        for _ in range(3):
+            optimizer.step([variant])
+        results.append(w)
+    assert np.array_equal(results[0], results[1])
+    assert np.array_equal(results[0], results[2])
+
+
+@pytest.mark.parametrize("make", FIVE)
+def test_gradients_that_do_not_fit_change_nothing(make):
+    theta = Views(np.ones(8), [(2, 3), (2,)])
+    for parameters in (theta, list(theta)):
+        optimizer = make(parameters)
+        before = copy.deepcopy(vars(optimizer))
+        for shapes in ([(3, 2), (2,)], [(2, 3)], [(8,)], [(2, 3), (2,), (1,)]):
+            wrong = Views(np.ones(sum(math.prod(s) for s in shapes)), shapes)
+            for gradients in (wrong, list(wrong)):
+                with pytest.raises(
+                    ValueError, match=r"gradients must have .* \[\(2, 3\), \(2,\)\]"
+                ):
+                    optimizer.step(gradients)
+        assert str(vars(optimizer)) == str(before)
+
+
+def test_clipping_by_hand():
+    # the norm of (3, 4, 12) is 13
+    gradients = [np.array([3.0, 4.0]), np.array([[12.0]])]
+    assert clip_gradient_norm(gradients, 13.1) == 13
+    assert gradients[0].tolist() == [3, 4]
+    assert clip_gradient_norm(gradients, 1.3) == 13
+    assert gradients[0] == pytest.approx(np.array([0.3, 0.4]), rel=1e-6)
+    assert gradients[1] == pytest.approx(np.array([[1.2]]), rel=1e-6)
+
+
+@pytest.mark.parametrize("max_norm", [1e-3, 1.0, 1e3])
+@pytest.mark.parametrize("flat", [False, True])
+def test_clipping_equals_pytorchs(max_norm, flat, rng):
+    torch = pytest.importorskip("torch")
+    gradients = Views(rng.standard_normal(8), [(2, 3), (2,)])
+    parameters = [torch.zeros(g.shape, dtype=torch.float64) for g in gradients]
+    for p, g in zip(parameters, gradients, strict=True):
+        p.grad = torch.tensor(g)
+    norm = torch.nn.utils.clip_grad_norm_(parameters, max_norm)
+    mine = clip_gradient_norm(gradients if flat else list(gradients), max_norm)
+    assert mine == pytest.approx(norm.item(), rel=1e-14)
+    for p, g in zip(parameters, gradients, strict=True):
+        assert g == pytest.approx(p.grad.numpy(), rel=1e-14)
+
+
+@given(st.floats(1e-6, 1e6), st.floats(1e-3, 1e3), st.integers(0, 5))
+def test_clipping_never_leaves_a_larger_norm_nor_another_direction(scale, max_norm, seed):
+    g = scale * np.random.default_rng(seed).standard_normal(5)
+    clipped = g.copy()
+    norm = clip_gradient_norm([clipped], max_norm)
+    assert norm == pytest.approx(np.linalg.norm(g))
+    assert np.linalg.norm(clipped) <= max_norm * (1 + 1e-12)
+    assert clipped @ g == pytest.approx(np.linalg.norm(clipped) * np.linalg.norm(g))
+
+
+def test_clipping_refuses_what_has_no_meaning():
+    with pytest.raises(ValueError, match="gradients is empty"):
+        clip_gradient_norm([], 1.0)
+    for max_norm in (0, -1, float("inf")):
+        with pytest.raises(ValueError, match="max_norm must be a finite number greater than 0"):
+            clip_gradient_norm([np.ones(1)], max_norm)
 
 
 def test_step_changes_parameters_in_place_and_leaves_gradients_alone():
@@ -63,3 +277,20 @@ def test_options_out_of_range_are_refused():
         SGD([], lr=1)
     with pytest.raises(ValueError, match="Pass model.gradients"):
         SGD(w, lr=1).step([np.ones(3)])
+    with pytest.raises(ValueError, match="nesterov needs a momentum, got 0"):
+        SGD(w, lr=1, nesterov=True)
+
+
+@pytest.mark.parametrize("optimizer", [Adam, AdamW, RMSProp])
+def test_options_of_the_adaptive_ones_out_of_range_are_refused(optimizer):
+    w = [np.ones(2)]
+    bad = [("lr", 0), ("lr", float("nan")), ("eps", -1e-8), ("weight_decay", -1)]
+    if optimizer is RMSProp:
+        bad += [("alpha", 1), ("alpha", -0.1), ("momentum", 1)]
+    else:
+        bad += [("betas", (1, 0.9)), ("betas", (0.9, 1)), ("betas", (-0.1, 0.9)), ("betas", (0.9,))]
+    for option, value in bad:
+        with pytest.raises(ValueError, match=f"^{option} must be"):
+            optimizer(w, **{option: value})
+    with pytest.raises(ValueError, match="Pass model.parameters"):
+        optimizer([])
