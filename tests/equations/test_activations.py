@@ -196,11 +196,13 @@ def test_the_stable_slope_of_tanh_at_any_input(agree):
 
 @pytest.mark.equation("eq-activations-log-sigmoid", tolerance=1e-15)
 def test_the_logarithm_of_sigmoid_is_minus_softplus(agree):
-    """Softplus against the logarithm of the logistic function in 50 digits, from -710 to 710."""
-    x = np.append(POINTS, [-710.0, 710.0])
-    expected = exact(lambda v: mpmath.log(logistic(v)), x[np.abs(x) < 40])
-    agree(-act.softplus(-x[np.abs(x) < 40]), expected)
-    agree(act.log_sigmoid(np.array([-710.0])), [-710.0])
+    """Softplus against the logarithm in 50 digits, relative to the exact value, -800 to 700."""
+    x = np.append(POINTS, [-800.0, -710.0, 40.0, 700.0])
+    expected = exact(lambda v: -mpmath.log1p(mpmath.exp(-v)), x)
+    agree(-act.softplus(-x) / expected, np.ones(len(x)))
+    agree(act.log_sigmoid(x) / expected, np.ones(len(x)))
+    near = np.linspace(-30, 30, 61)  # where the logarithm itself is safe
+    agree(act.log_sigmoid(near), exact(lambda v: mpmath.log(logistic(v)), near))
     with np.errstate(over="ignore", divide="ignore"):
         assert np.log(1 / (1 + np.exp(np.float64(710)))) == -np.inf
 
