@@ -19,7 +19,6 @@ from mlpbook.validation import (
     check_matrix,
     check_number,
     check_positive_int,
-    check_rng,
 )
 
 __all__ = [
@@ -122,9 +121,10 @@ class RandomFeatures:
         bias_std: float = 1.0,
         dtype: DTypeLike = np.float64,
     ) -> None:
-        std = check_number(bias_std, "bias_std", low=0)
+        check_number(bias_std, "bias_std", low=0)
         self.W = he_normal(n_features, n_in, rng=rng, dtype=dtype)
-        self.b: Array = (std * check_rng(rng).standard_normal(n_features)).astype(dtype)
+        b = bias_std * rng.standard_normal(n_features)
+        self.b: Array = b.astype(dtype)
 
     def __call__(self, X: ArrayLike) -> Array:
         """Return the features (N, n_features) of a batch X (N, n_in)."""
@@ -185,12 +185,12 @@ def ridge_readout(Psi: ArrayLike, Y: ArrayLike, *, penalty: float = 0.0) -> Read
     Psi = check_matrix(Psi, "Psi")
     Y = check_matrix(Y, "Y", n_samples=len(Psi))
     penalty = check_number(penalty, "penalty", low=0)
-    W, b = _solve_ridge(Psi, Y, penalty)
+    W, b = _ridge(Psi, Y, penalty)
     return Readout(W.astype(Psi.dtype), b.astype(Psi.dtype))
 
 
-def _solve_ridge(Psi: Array, Y: Array, penalty: float) -> tuple[Array, Array]:
-    """Features (N, m), targets (N, n_out) to W (n_out, m), b (n_out,)."""
+def _ridge(Psi: Array, Y: Array, penalty: float) -> tuple[Array, Array]:
+    """Psi (N, m), Y (N, n_out) to W (n_out, m), b (n_out,)."""
     psi_mean = Psi.mean(axis=0, dtype=float).astype(Psi.dtype)
     y_mean = Y.mean(axis=0, dtype=float)
     Psi, Y = Psi - psi_mean, Y - y_mean.astype(Y.dtype)
@@ -234,10 +234,11 @@ def kernel_ridge(K: ArrayLike, Y: ArrayLike, *, penalty: float) -> Readout:
     K = check_matrix(K, "K", len(K))
     Y = check_matrix(Y, "Y", n_samples=len(K))
     penalty = check_number(penalty, "penalty", low=0, low_open=True)
-    K_mean, y_mean = K.mean(axis=0, dtype=float), Y.mean(axis=0, dtype=float)
-    A = K - K_mean - K_mean[:, np.newaxis] + K_mean.mean()  # of centred features; K is symmetric
+    K_mean = K.mean(axis=0, dtype=float)  # K is symmetric
+    y_mean = Y.mean(axis=0, dtype=float)
+    A = K - K_mean - K_mean[:, np.newaxis] + K_mean.mean()  # H K H
     A[np.diag_indices_from(A)] += len(K) * penalty
-    alpha = np.linalg.solve(A, Y - y_mean)  # (N, n_out); its columns sum to 0
+    alpha = np.linalg.solve(A, Y - y_mean)  # (N, n_out)
     b = y_mean - K_mean @ alpha
     return Readout(alpha.T.astype(K.dtype), b.astype(K.dtype))
 
