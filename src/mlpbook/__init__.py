@@ -7,6 +7,7 @@ Importing the package imports nothing else; each module is imported by its own n
 ``mlpbook.mnist``              where MNIST comes from, and how it is verified
 ``mlpbook.initializers``       how weights start
 ``mlpbook.scratch``            the network by hand: NumPy alone
+``mlpbook.autograd``           a tensor engine that derives gradients: NumPy alone
 ``mlpbook.pytorch``            the same network in PyTorch; the only place for torch
 ``mlpbook.gradient_check``     derivatives against finite differences
 ``mlpbook.history``            what a training run leaves behind
