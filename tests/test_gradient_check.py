@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from mlpbook.gradient_check import GradientMismatch, check_gradients, numerical_gradient
+from mlpbook.gradient_check import (
+    GradientMismatch,
+    check_gradients,
+    complex_step_gradient,
+    complex_step_jacobian,
+    numerical_gradient,
+)
 from mlpbook.scratch.layers import Linear, Tanh
 from mlpbook.scratch.losses import CrossEntropyLoss, MSELoss
 from mlpbook.scratch.network import MLP
@@ -87,3 +93,64 @@ def test_the_model_is_left_as_it_was(rng):
     check_gradients(model, MSELoss(), rng.standard_normal((5, 3)), rng.standard_normal((5, 2)))
     for p, q in zip(model.parameters(), before, strict=True):
         assert np.array_equal(p, q)
+
+
+def test_complex_steps_are_exact_where_differences_lose_half_of_the_digits():
+    # Squire and Trapp's example: e^x / (sin^3 x + cos^3 x); derivative by the quotient rule.
+    x = np.array(1.5)
+    s, c = np.sin(x), np.cos(x)
+    exact = np.exp(x) * (s**3 + c**3 - 3 * s**2 * c + 3 * c**2 * s) / (s**3 + c**3) ** 2
+
+    def f(v):
+        return np.exp(v) / (np.sin(v) ** 3 + np.cos(v) ** 3)
+
+    assert complex_step_gradient(f, x) == pytest.approx(exact, rel=1e-15)
+    best = min(abs((f(x + h) - f(x - h)) / (2 * h) / exact - 1) for h in 10.0 ** -np.arange(1, 16))
+    assert best > 1e-13
+
+
+@pytest.mark.parametrize("step", [1e-20, 1e-100, 1e-300])
+def test_the_step_width_of_a_complex_step_does_not_matter(rng, step):
+    theta = rng.standard_normal((2, 3))
+    gradient = complex_step_gradient(lambda t: np.exp(np.tanh(t)).sum(), theta, step=step)
+    exact = np.exp(np.tanh(theta)) * (1 - np.tanh(theta) ** 2)
+    assert gradient == pytest.approx(exact, rel=1e-14)
+
+
+def test_a_complex_step_jacobian_has_the_outputs_indices_first(rng):
+    A, x = rng.standard_normal((4, 3)), rng.standard_normal(3)
+    assert complex_step_jacobian(lambda v: A @ v, x) == pytest.approx(A, rel=1e-15)
+    X = rng.standard_normal((2, 3))
+    J = complex_step_jacobian(lambda v: v.T, X)
+    assert J.shape == (3, 2, 2, 3)
+    assert np.array_equal(J, np.einsum("ip,jq->jipq", np.eye(2), np.eye(3)))
+
+
+def test_complex_steps_leave_theta_alone(rng):
+    theta = rng.standard_normal(4)
+    before = theta.copy()
+    complex_step_gradient(lambda t: (t**2).sum(), theta)
+    assert np.array_equal(theta, before)
+    assert theta.dtype == np.float64
+
+
+def test_complex_steps_agree_with_the_backward_pass_of_a_relu_network(rng):
+    layer, W = Linear(3, 4, rng=rng), rng.standard_normal((2, 4))
+    X, dY = rng.standard_normal((5, 3)), rng.standard_normal((5, 2))
+    Z = layer.forward(X)
+    layer.backward((dY @ W) * (Z > 0))
+    gradient = complex_step_gradient(lambda V: (np.maximum(X @ V.T, 0) @ W.T * dY).sum(), layer.W)
+    assert gradient == pytest.approx(layer.dW, rel=1e-13)
+
+
+@pytest.mark.parametrize("f", [lambda t: np.abs(t).sum(), np.linalg.norm, lambda t: t.real.sum()])
+def test_a_function_that_drops_the_imaginary_part_is_refused(f):
+    with pytest.raises(TypeError, match="f must return complex numbers .* got float64. Look for"):
+        complex_step_gradient(f, np.array([1.0, -2.0]))
+
+
+def test_only_a_number_has_a_gradient():
+    with pytest.raises(ValueError, match=r"f must return one number, got shape \(2,\)"):
+        complex_step_gradient(lambda t: t**2, np.array([1.0, -2.0]))
+    with pytest.raises(TypeError, match="x must be a real floating-point array, got int64"):
+        complex_step_gradient(lambda t: t**2, np.array([1, 2]))
