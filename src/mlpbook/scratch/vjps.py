@@ -1,0 +1,99 @@
+r"""Vector-Jacobian products: how an adjoint passes backwards through one function.
+
+Each function here bears the name of the function it is the backward pass of. It takes the adjoint
+of the output first, then what the forward pass saw, and returns the adjoint of each input, in the
+input's shape. No Jacobian is formed. Batches have their samples in rows. `mlpbook.gradient_check`
+builds the Jacobians against which all of them are tested.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpbook.scratch import losses
+
+__all__ = [
+    "broadcast",
+    "elementwise",
+    "gather",
+    "linear",
+    "log_softmax",
+    "logsumexp",
+    "matmul",
+    "mean",
+    "norm",
+    "quadratic",
+    "softmax",
+    "transpose",
+]
+
+Array = NDArray[Any]
+
+
+def linear(dZ: Array, A: Array, W: Array) -> tuple[Array, Array, Array]:
+    """Return dA (N, n_in), dW (n_out, n_in), db (n_out,) of Z = A W^T + 1 b^T, dZ (N, n_out)."""
+    return dZ @ W, dZ.T @ A, dZ.sum(axis=0)
+
+
+def matmul(dC: Array, A: Array, B: Array) -> tuple[Array, Array]:
+    """Return dA (m, k) and dB (k, n) of C = A B, from dC (m, n)."""
+    return dC @ B.T, A.T @ dC
+
+
+def elementwise(dY: Array, slope: Array) -> Array:
+    """Return dX of Y = phi(X), with slope = phi'(X); all of one shape."""
+    return dY * slope
+
+
+def gather(dY: Array, index: NDArray[np.intp], n: int) -> Array:
+    """Return dx (n,) of y = x[index], from dy (m,): every copy sends its adjoint home."""
+    dx = np.zeros(n, dtype=dY.dtype)
+    np.add.at(dx, index, dY)  # dx[index] += dY would count a repeated index once
+    return dx
+
+
+def broadcast(dY: Array, shape: tuple[int, ...]) -> Array:
+    """Return the adjoint, of the given shape, of an array that NumPy broadcast to dY's shape.
+
+    >>> broadcast(np.ones((5, 3)), (3,)), broadcast(np.ones((5, 3)), (5, 1)).shape
+    (array([5., 5., 5.]), (5, 1))
+    """
+    dY = dY.sum(axis=tuple(range(dY.ndim - len(shape))))  # the axes that were put in front
+    stretched = tuple(k for k, n in enumerate(shape) if n == 1 and dY.shape[k] != 1)
+    return np.asarray(dY.sum(axis=stretched, keepdims=True))
+
+
+def mean(ds: Array, shape: tuple[int, ...]) -> Array:
+    """Return dX of the mean s over all entries of X, from the number ds."""
+    return np.full(shape, ds / np.prod(shape))
+
+
+def transpose(dY: Array) -> Array:
+    """Return dX (m, n) of Y = X^T, from dY (n, m)."""
+    return dY.T
+
+
+def softmax(dP: Array, P: Array) -> Array:
+    """Return dZ (N, C) of P = softmax(Z), row by row, from dP (N, C)."""
+    return np.asarray(P * (dP - (P * dP).sum(axis=1, keepdims=True)))
+
+
+def log_softmax(dY: Array, Y: Array) -> Array:
+    """Return dZ (N, C) of Y = log softmax(Z), row by row, from dY (N, C)."""
+    return np.asarray(dY - np.exp(Y) * dY.sum(axis=1, keepdims=True))
+
+
+def logsumexp(ds: Array, Z: Array) -> Array:
+    """Return dZ (N, C) of the row-wise log-sum-exp of Z, from ds (N,)."""
+    return np.asarray(ds[:, np.newaxis] * losses.softmax(Z))
+
+
+def quadratic(ds: Array, x: Array, A: Array) -> Array:
+    """Return dx (n,) of s = x^T A x, with A (n, n) fixed, from the number ds."""
+    return np.asarray(ds * (A @ x + A.T @ x))
+
+
+def norm(ds: Array, x: Array) -> Array:
+    """Return dx (n,) of s = |x|, for x other than 0, from the number ds."""
+    return np.asarray(ds * x / np.linalg.norm(x))

@@ -1,0 +1,49 @@
+"""The counter itself: every product counted once, and the numbers left alone."""
+
+from collections import Counter
+
+import numpy as np
+
+from mlpbook.scratch.counting import Counted, counted
+
+
+def test_a_matrix_product_counts_m_k_n():
+    tally = Counter()
+    left = counted(np.ones((2, 3)), tally)
+    left @ np.ones((3, 5))
+    assert tally["matmul"] == 2 * 3 * 5
+    left @ np.ones(3)
+    assert tally["matmul"] == 2 * 3 * 5 + 2 * 3
+
+
+def test_a_product_is_counted_whichever_side_is_marked_and_once_if_both_are():
+    tally = Counter()
+    marked = counted(np.ones((4, 4)), tally)
+    for left, right in ((marked, np.ones((4, 4))), (np.ones((4, 4)), marked), (marked, marked)):
+        tally.clear()
+        left @ right
+        assert tally["matmul"] == 64
+
+
+def test_the_tally_follows_results_and_views_and_counts_no_sum():
+    tally = Counter()
+    A = counted(np.ones((4, 3)), tally)
+    B = np.exp(A.T + 1.0)[:2]  # a view, a sum, a function, a slice
+    assert isinstance(B, Counted)
+    assert not tally
+    B.sum(axis=0) * 2.0
+    assert tally == {"multiply": 4}
+
+
+def test_writing_into_a_plain_array_is_counted_too(rng):
+    tally, out = Counter(), np.empty((2, 2))
+    A, B = rng.standard_normal((2, 3)), rng.standard_normal((3, 2))
+    np.matmul(counted(A, tally), B, out=out)
+    assert np.array_equal(out, A @ B)
+    assert tally["matmul"] == 12
+
+
+def test_the_numbers_are_those_of_plain_arrays(rng):
+    A, B = rng.standard_normal((4, 3)), rng.standard_normal((3, 5))
+    result = np.tanh(counted(A, Counter()) @ B) * 3.0
+    assert np.array_equal(np.asarray(result), np.tanh(A @ B) * 3.0)
