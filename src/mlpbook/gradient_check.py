@@ -220,8 +220,9 @@ def complex_step_gradient(f: Callable[[Array], Any], theta: Array, *, step: floa
     """
     gradient = complex_step_jacobian(f, theta, step=step)
     if gradient.shape != theta.shape:
+        got = gradient.shape[: gradient.ndim - theta.ndim]
         raise ValueError(
-            f"f must return one number, got shape {gradient.shape[: gradient.ndim - theta.ndim]}. Only a "
+            f"f must return one number, got shape {got}. Only a "
             "number has a gradient; use complex_step_jacobian, or add up the entries."
         )
     return gradient

@@ -21,8 +21,7 @@ class Counted(np.ndarray[Any, Any]):
 
     def __array_finalize__(self, source: Any) -> None:
         """Hand the tally on to views, such as a transpose."""
-        tally: Counter[str] = getattr(source, "tally", Counter())
-        self.tally = tally
+        self.tally = source.tally if isinstance(source, Counted) else Counter()
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: Any, *inputs: Any, **options: Any) -> Any:
         """Compute with plain arrays, note the multiplications, and mark the result."""
