@@ -220,7 +220,7 @@ def find_data() -> Data:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             module = importlib.import_module(f"{PACKAGE}.data")
-            folder = str(module.mnist_folder())
+            folder = os.path.abspath(module.mnist_folder())  # a kernel starts elsewhere
             os.environ["MLPBOOK_DATA"] = folder  # from here on, nothing is asked of the network
             mnist = module.load_mnist()
     except Exception as error:
@@ -409,6 +409,13 @@ def waiting_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> li
     return sorted(pages, key=lambda page: not page.is_long)  # the long ones start first
 
 
+def is_current(app: Sphinx, page: Page) -> bool:
+    """Say whether the package is still what it was when the page began to run."""
+    now = Dependencies(Path(app.srcdir))
+    now.data = app.book_dependencies.__dict__.get("data")
+    return page.folder.name == now.page_key(source_of(app.env, page.docname))
+
+
 def execute_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
     """Fill the cache, two pages at a time; stop the build where a page fails."""
     pages = waiting_pages(app, env, docnames)
@@ -425,7 +432,9 @@ def execute_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> No
             for future in done:
                 page = running.pop(future)
                 error = future.exception()
-                if error is None:
+                if error is None and not is_current(app, page):
+                    failures.append(f"{page.path}: the package changed while it ran; build again")
+                elif error is None:
                     page.store()
                     logger.info("executed %-40s %6.1f s", page.docname, page.seconds)
                 else:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,10 +86,19 @@ def test_a_fault_fails_the_build_the_first_time_and_the_second(name: str, book) 
             assert word.replace("LAST", str(last)) in result.text
 
 
+def test_the_real_book_is_built_strictly() -> None:
+    text = (Path(__file__).parents[2] / "_config.yml").read_text(encoding="utf-8")
+    for setting in ("book_strict: true", "book_whole: true", "raise_on_error: true"):
+        assert setting in text
+    assert "stderr_output: error" in text
+    assert "allow_errors" not in text
+
+
 def test_a_sound_book_builds(built) -> None:
     book, result = built
     assert result.code == 0, result.text
     assert "WARNING" not in result.text
+    assert "Executing notebook" not in result.text  # all in the pool, none again when read
     assert "the answer is 41" in book.page("first")
 
 
@@ -149,6 +159,14 @@ def test_a_changed_constant_deep_in_the_package_changes_the_page(book) -> None:
     assert "the answer is 42" in book.page("first")
     assert "executed first" in result.text
     assert "executed second" not in result.text
+
+
+def test_a_package_that_changes_under_a_running_page_is_no_result(book) -> None:
+    target = book.root / "src" / "mlpbook" / "deeper.py"
+    cell(f"open({str(target)!r}, 'a').write('# changed' + chr(10))")(book)
+    result = book.build()
+    assert result.code != 0
+    assert "the package changed while it ran" in result.text
 
 
 def test_two_builds_in_two_folders_give_the_same_bytes(tmp_path, new_book) -> None:
