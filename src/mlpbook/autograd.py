@@ -93,7 +93,7 @@ class Tensor:
         self.data = _floating(data)
         self.grad: Array | None = None
         self.requires_grad = requires_grad
-        self.edges: tuple[tuple[Tensor, Rule], ...] = ()
+        self.edges: tuple[Edge, ...] = ()
         self.operation = ""
 
     # What the array says of itself.
@@ -169,7 +169,10 @@ class Tensor:
     def __mul__(self, other: Operand) -> Tensor:
         a, b = self, self._operand(other)
         return record(
-            a.data * b.data, "×", (a, lambda dY: dY * b.data), (b, lambda dY: dY * a.data)
+            a.data * b.data,
+            "×",
+            (a, lambda dY: dY * b.data),
+            (b, lambda dY: dY * a.data),
         )
 
     def __truediv__(self, other: Operand) -> Tensor:
@@ -193,8 +196,10 @@ class Tensor:
 
     def __matmul__(self, other: Operand) -> Tensor:
         a, b = self, self._operand(other)
+        if a.ndim == 1 and b.ndim == 1:
+            return (a * b).sum()
         if a.ndim == 1:
-            return (a.reshape(1, -1) @ b)[..., 0, :] if b.ndim > 1 else (a * b).sum()
+            return (a.reshape(1, -1) @ b)[..., 0, :]
         if b.ndim == 1:
             return (a @ b.reshape(-1, 1))[..., 0]
         return record(
@@ -231,9 +236,13 @@ class Tensor:
         return record(np.log(self.data), "log", (self, lambda dY: dY / self.data))
 
     def tanh(self) -> Tensor:
-        """Return the hyperbolic tangent of each entry; its slope does not round to 0 early."""
-        t = np.exp(-2 * np.abs(self.data))
-        return record(np.tanh(self.data), "tanh", (self, lambda dY: dY * (4 * t / (1 + t) ** 2)))
+        """Return the hyperbolic tangent of each entry; the slope keeps its digits far out."""
+
+        def rule(dY: Array) -> Array:
+            t = np.exp(-2 * np.abs(self.data))
+            return np.asarray(dY * (4 * t / (1 + t) ** 2))  # 1 - tanh² is 0 from 19 on
+
+        return record(np.tanh(self.data), "tanh", (self, rule))
 
     def sigmoid(self) -> Tensor:
         """Return the logistic function of each entry, without overflow."""
@@ -283,14 +292,15 @@ class Tensor:
         )
 
     def log_softmax(self, axis: int = -1) -> Tensor:
-        """Return the logarithm of softmax along an axis, without overflow or loss of digits."""
+        """Return log softmax along an axis, without overflow."""
         z = self.data - self.data.max(axis=axis, keepdims=True)
         y = z - np.log(np.exp(z).sum(axis=axis, keepdims=True))
-        return record(
-            y,
-            "log_softmax",
-            (self, lambda dY: dY - np.exp(y) * dY.sum(axis=axis, keepdims=True)),
-        )
+
+        def rule(dY: Array) -> Array:
+            total = dY.sum(axis=axis, keepdims=True)
+            return np.asarray(dY - np.exp(y) * total)
+
+        return record(y, "log_softmax", (self, rule))
 
     # The same entries in other places.
 
@@ -313,7 +323,7 @@ class Tensor:
     def __getitem__(self, index: Any) -> Tensor:
         def scatter(dY: Array) -> Array:
             dX = np.zeros_like(dY, shape=self.shape)
-            np.add.at(dX, index, dY)  # not dX[index] += dY, which counts a repeated index once
+            np.add.at(dX, index, dY)  # +=, also for a repeated index
             return dX
 
         return record(self.data[index], "[ ]", (self, scatter))
@@ -325,17 +335,18 @@ class Tensor:
         return Tensor(self.data)
 
     def backward(self, seed: ArrayLike | None = None) -> None:
-        """Add to each leaf's ``grad`` its adjoint, for the adjoint `seed` of this tensor."""
-        for tensor, adjoint in adjoints(self, seed).items():
-            if not tensor.edges:  # a copy: a rule may hand the same array to two inputs
-                tensor.grad = np.array(adjoint if tensor.grad is None else tensor.grad + adjoint)
+        """Add to each leaf's grad its adjoint, given this tensor's."""
+        for x, dX in adjoints(self, seed).items():
+            if not x.edges:  # a leaf; its own array, not another's
+                x.grad = np.array(dX if x.grad is None else x.grad + dX)
 
 
 Operand = Tensor | ArrayLike
+Edge = tuple[Tensor, Rule]
 
 
-def record(data: ArrayLike, operation: str, *edges: tuple[Tensor, Rule]) -> Tensor:
-    """Return the result of an operation, as a tensor that remembers its inputs.
+def record(data: ArrayLike, operation: str, *edges: Edge) -> Tensor:
+    """Return the result of an operation, with its history.
 
     Parameters
     ----------
@@ -344,20 +355,21 @@ def record(data: ArrayLike, operation: str, *edges: tuple[Tensor, Rule]) -> Tens
     operation : str
         A short name.
     edges : pairs (input, rule)
-        The rule maps the adjoint of the result to that of the input. It may return any shape that
-        the input broadcasts to.
+        The rule maps the result's adjoint to the input's.
 
     Examples
     --------
     >>> x = Tensor([0.0, 1.0], requires_grad=True)
-    >>> y = record(np.sin(x.data), "sin", (x, lambda dY: dY * np.cos(x.data)))
-    >>> y.sum().backward()
+    >>> def rule(dY):
+    ...     return dY * np.cos(x.data)
+    >>> record(np.sin(x.data), "sin", (x, rule)).sum().backward()
     >>> x.grad.round(3)
     array([1.  , 0.54])
     """
-    result = Tensor(np.asarray(data, dtype=np.result_type(*(x.dtype for x, _ in edges))))
+    dtype = np.result_type(*(x.dtype for x, _ in edges))
+    result = Tensor(np.asarray(data, dtype=dtype))
     if _recording:
-        result.edges = tuple(edge for edge in edges if edge[0].requires_grad)
+        result.edges = tuple(e for e in edges if e[0].requires_grad)
         result.requires_grad = bool(result.edges)
         result.operation = operation
     return result
@@ -403,26 +415,27 @@ def cross_entropy(logits: Tensor, y: ArrayLike) -> Tensor:
 
 
 def unbroadcast(dY: Array, shape: tuple[int, ...]) -> Array:
-    """Sum an array to the shape that was broadcast to its shape (eq-autograd-unbroadcast).
+    """Sum to the shape that was broadcast (eq-autograd-unbroadcast).
 
-    >>> unbroadcast(np.ones((4, 3)), (3,)), unbroadcast(np.ones((4, 3)), (4, 1)).shape
-    (array([4., 4., 4.]), (4, 1))
+    >>> unbroadcast(np.ones((4, 3)), (3,))
+    array([4., 4., 4.])
     """
     dY = np.asarray(dY)
     if dY.shape == shape:
         return dY
-    new = dY.ndim - len(shape)  # axes that broadcasting put in front
+    new = dY.ndim - len(shape)  # axes that were put in front
     stretched = [new + k for k, n in enumerate(shape) if n == 1]
-    return np.asarray(dY.sum(axis=(*range(new), *stretched)).reshape(shape))
+    total = dY.sum(axis=(*range(new), *stretched))
+    return np.asarray(total).reshape(shape)
 
 
 def topological_order(output: Tensor) -> list[Tensor]:
-    """Return all tensors that `output` was made from, each after its inputs, `output` last.
+    """Return what `output` was made from, each after its inputs.
 
-    A stack of its own in place of recursion: no chain is too long.
+    The stack takes the place of recursion: no chain is too long.
 
     >>> x = Tensor(1.0, requires_grad=True)
-    >>> [tensor.operation for tensor in topological_order((x * x).exp())]
+    >>> [t.operation for t in topological_order((x * x).exp())]
     ['', '×', 'exp']
     """
     order: list[Tensor] = []
@@ -485,10 +498,16 @@ def adjoints(output: Tensor, seed: ArrayLike | None = None) -> dict[Tensor, Arra
             f"the seed must have the tensor's shape {output.shape}, got {seed.shape}. "
             "Pass one number an entry."
         )
+    return _sweep(output, seed)
+
+
+def _sweep(output: Tensor, seed: Array) -> dict[Tensor, Array]:
+    """Return every adjoint behind output, from the output's own."""
     bar = {output: seed}
     for tensor in reversed(topological_order(output)):
         for x, rule in tensor.edges:
-            dX = unbroadcast(rule(bar[tensor]), x.shape).astype(x.dtype, copy=False)
+            dX = unbroadcast(rule(bar[tensor]), x.shape)
+            dX = dX.astype(x.dtype, copy=False)
             bar[x] = np.asarray(bar[x] + dX) if x in bar else dX
     return bar
 
