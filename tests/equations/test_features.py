@@ -86,6 +86,36 @@ def test_a_cut_of_the_bowl_is_a_sphere(agree, rng):
         agree(on_sphere @ u + c * (on_sphere**2).sum(axis=1) + b, np.zeros(50))
 
 
+@pytest.mark.equation("eq-features-gradient", tolerance=1e-7)
+def test_the_gradient_of_the_score_is_the_jacobian_of_the_features_times_the_weights(agree, rng):
+    """Central differences of the score against the transposed Jacobian, entry by entry, times w."""
+    x, w, b = rng.standard_normal(3), rng.standard_normal(9), 0.3  # 9 monomials of degree <= 2
+    J = np.zeros((9, 3))
+    for k, factors in enumerate(exponents(3, 2)):
+        for j in range(3):
+            for position, factor in enumerate(factors):  # product rule
+                rest = [x[i] for q, i in enumerate(factors) if q != position]
+                J[k, j] += (factor == j) * np.prod(rest)
+
+    def score(x):
+        return monomials(x[None], 2)[0] @ w + b
+
+    h = 1e-5
+    differences = [(score(x + h * e) - score(x - h * e)) / (2 * h) for e in np.eye(3)]
+    agree(J.T @ w, np.array(differences))
+
+
+def test_near_the_boundary_the_distance_is_the_score_over_the_length_of_the_gradient():
+    """The circle of radius 0.75: the quotient of estimate and truth is (r0 + r) / 2 r."""
+    for r in (0.5, 0.74, 0.7499, 1.2):
+        x = r * np.array([0.6, 0.8])
+        J = np.vstack([np.eye(2), 2 * x])
+        w = np.array([0.0, 0.0, -1.0])
+        score = w @ [*x, x @ x] + 0.75**2
+        estimate = score / np.linalg.norm(J.T @ w)
+        assert estimate / (0.75 - r) == pytest.approx((0.75 + r) / (2 * r), rel=1e-9)
+
+
 @pytest.mark.equation("eq-features-ellipse", tolerance=1e-10)
 def test_completing_the_square_gives_centre_and_semi_axes(agree, rng):
     """Index sums of the quadratic against the centred form; zero at the ends of the semi-axes."""
