@@ -172,13 +172,13 @@ def test_the_count_holds_in_feature_space_and_conics_separate_all_labellings_of_
 
 @pytest.mark.equation("eq-features-cover-recursion", tolerance=0)
 def test_covers_recursion_holds_for_counts_by_linear_programming(agree, rng):
-    """C(N + 1, P) against C(N, P) + C(N, P − 1), each counted on its own random points."""
+    """S(N + 1, P) against S(N, P) + S(N, P − 1), each counted on its own random points."""
 
-    def C(n, p):
+    def count(n, p):
         return count_separable(rng.standard_normal((n, p)))
 
     for n, p in [(2, 2), (4, 2), (4, 3), (5, 3), (3, 4)]:
-        agree(C(n + 1, p), C(n, p) + C(n, p - 1))
+        agree(count(n + 1, p), count(n, p) + count(n, p - 1))
 
 
 @pytest.mark.equation("eq-features-capacity", tolerance=1e-12)
