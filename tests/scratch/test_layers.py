@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mlpbook.scratch import layers
-from mlpbook.scratch.layers import Linear
+from mlpbook.scratch.layers import Dropout, Linear, Residual
 
 ACTIVATIONS = [
     "Identity",
@@ -123,3 +123,123 @@ def test_the_base_layer_has_no_parameters_and_no_forward():
     for method in (layer.forward, layer.backward):
         with pytest.raises(NotImplementedError):
             method(np.zeros((1, 1)))
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_activation_layers_keep_dtype_and_stay_finite_from_minus_1e4_to_1e4(name, dtype):
+    layer = getattr(layers, name)()
+    X = np.array([[-1e4, -1.0, 0.0], [1e-30, 30.0, 1e4]], dtype)
+    X.flags.writeable = False
+    for array in (layer.forward(X), layer.backward(X)):
+        assert array.dtype == dtype
+        assert array.shape == X.shape
+        assert np.isfinite(array).all()
+
+
+def test_the_first_layer_may_leave_the_input_gradient_out(rng):
+    layer, X, dZ = Linear(3, 2, rng=rng), rng.standard_normal((4, 3)), rng.standard_normal((4, 2))
+    layer.forward(X)
+    layer.backward(dZ)
+    dW, db = layer.dW.copy(), layer.db.copy()
+    layer.dW[...] = layer.db[...] = 0
+    assert layer.backward_parameters(dZ) is None
+    assert np.array_equal(layer.dW, dW)
+    assert np.array_equal(layer.db, db)
+    assert (layer.n_in, layer.n_out) == (3, 2)
+    assert (layers.ReLU().n_in, layers.ReLU().n_out) == (None, None)
+
+
+def test_dropout_drops_its_share_and_keeps_the_mean(rng):
+    layer = Dropout(0.3, rng=rng)
+    n = 100_000
+    Y = layer.forward(np.full((n, 1), 2.0))
+    assert sorted(set(Y.ravel().tolist())) == [0, pytest.approx(2 / 0.7)]
+    # four standard deviations of a share of n draws: 4 * sqrt(0.3 * 0.7 / n)
+    assert np.mean(Y == 0) == pytest.approx(0.3, abs=4 * np.sqrt(0.21 / n))
+    assert Y.mean() == pytest.approx(2, abs=4 * np.sqrt(0.21 / n) * 2 / 0.7)
+
+
+def test_the_adjoint_passes_dropout_where_the_entry_did(rng):
+    layer, X = Dropout(0.5, rng=rng), rng.standard_normal((6, 7)) + 5
+    factor = layer.forward(X) / X
+    dY = rng.standard_normal((6, 7))
+    assert layer.backward(dY) == pytest.approx(dY * factor)
+    assert set(factor.round(12).ravel().tolist()) == {0, 2}
+
+
+def test_dropout_passes_everything_in_evaluation_and_at_p_0(rng):
+    X, dY = rng.standard_normal((2, 3)), rng.standard_normal((2, 3))
+    layer = Dropout(0.9, rng=rng)
+    layer.forward(X)
+    for harmless in (layer.eval(), Dropout(0, rng=rng)):
+        assert np.array_equal(harmless.forward(X), X)
+        assert np.array_equal(harmless.backward(dY), dY)
+
+
+def test_dropout_equals_pytorchs_with_the_same_mask(rng):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    X, dY = rng.standard_normal((5, 4)), rng.standard_normal((5, 4))
+    x = torch.tensor(X, requires_grad=True)
+    y = torch.nn.Dropout(0.4)(x)
+    y.backward(torch.tensor(dY))
+
+    class Recorded:
+        def random(self, shape):
+            return np.where(y.detach().numpy() == 0, 0.0, 0.4)  # dropped below p, kept from p on
+
+    layer = Dropout(0.4, rng=rng)
+    layer.rng = Recorded()
+    assert layer.forward(X) == pytest.approx(y.detach().numpy(), rel=1e-12)
+    assert layer.backward(dY) == pytest.approx(x.grad.numpy(), rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dropout_keeps_the_dtype_its_seed_and_its_input(dtype):
+    X = np.ones((4, 5), dtype)
+    X.flags.writeable = False
+    a, b = (Dropout(0.5, rng=np.random.default_rng(3)) for _ in "ab")
+    for _ in range(2):
+        Y = a.forward(X)
+        assert Y.dtype == a.backward(X).dtype == dtype
+        assert np.array_equal(Y, b.forward(X))
+
+
+def test_dropout_refuses_what_is_no_probability_or_no_generator(rng):
+    for p in (1, -0.1, float("nan")):
+        with pytest.raises(ValueError, match="p must be .* at least 0 and less than 1"):
+            Dropout(p, rng=rng)
+    with pytest.raises(TypeError, match="rng must be a numpy.random.Generator"):
+        Dropout(0.5, rng=0)
+
+
+def test_residual_by_hand(rng):
+    # F(x) = 3 x + 1, so y = 4 x + 1 and the adjoint is multiplied by 4
+    linear = Linear(1, 1, rng=rng)
+    linear.W[...], linear.b[...] = 3, 1
+    layer = Residual([linear])
+    assert layer.forward(np.array([[2.0], [-1.0]])).tolist() == [[9], [-3]]
+    assert layer.backward(np.array([[1.0], [10.0]])).tolist() == [[4], [40]]
+    assert linear.dW.tolist() == [[2 - 10]]
+    assert layer.parameters() == [linear.W, linear.b]
+    assert layer.gradients() == [linear.dW, linear.db]
+    assert layer.leaves() == [linear]
+
+
+def test_residual_backward_is_the_jacobian_transposed(rng):
+    layer = Residual([Linear(3, 5, rng=rng), layers.Tanh(), Linear(5, 3, rng=rng)])
+    X, dY = rng.standard_normal((2, 3)), rng.standard_normal((2, 3))
+    J = jacobian(lambda x: layer.forward(x.reshape(2, 3)).ravel(), X.ravel())
+    layer.forward(X)
+    assert layer.backward(dY).ravel() == pytest.approx(J.T @ dY.ravel(), abs=1e-8)
+
+
+def test_residual_layers_must_exist_and_keep_the_shape(rng):
+    with pytest.raises(ValueError, match="layers is empty"):
+        Residual([])
+    # (4, 3) and (4, 1) would broadcast unseen
+    with pytest.raises(
+        ValueError, match=r"F\(X\) must have the shape of X, \(4, 3\), got \(4, 1\)"
+    ):
+        Residual([Linear(3, 1, rng=rng)]).forward(np.ones((4, 3)))

@@ -5,13 +5,15 @@ attribute registers it: the optimizer finds it, ``to(device)`` moves it, ``state
 There is no backward method, because autograd writes it.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mlpbook.initializers import Initializer, he_normal
 
-__all__ = ["Linear"]
+__all__ = ["Linear", "Residual"]
 
 
 class Linear(nn.Module):
@@ -61,3 +63,40 @@ class Linear(nn.Module):
     def forward(self, X: Tensor) -> Tensor:
         """Return X W^T + b, (N, n_out), for X of shape (N, n_in)."""
         return X @ self.W.T + self.b
+
+
+class Residual(nn.Module):
+    """Layers with a way around them, X + F(X): the mirror of `mlpbook.scratch.layers.Residual`.
+
+    Parameters
+    ----------
+    layers : sequence of nn.Module
+        F, first layer first; must keep the width.
+
+    Raises
+    ------
+    ValueError
+        If there are no layers; in a forward pass, if F changes the shape.
+
+    Examples
+    --------
+    >>> layer = Residual([Linear(2, 2, rng=np.random.default_rng(0)), nn.ReLU()])
+    >>> layer(torch.ones(5, 2)).shape
+    torch.Size([5, 2])
+    """
+
+    def __init__(self, layers: Sequence[nn.Module]) -> None:
+        super().__init__()
+        if not layers:
+            raise ValueError("layers is empty: expected at least one. Pass [Linear(...)].")
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Return X plus what the layers make of it, in its shape."""
+        F: Tensor = self.layers(X)
+        if F.shape != X.shape:
+            raise ValueError(
+                f"F(X) must have the shape of X, {tuple(X.shape)}, got {tuple(F.shape)}. "
+                "The layers around which X goes must keep the width."
+            )
+        return X + F

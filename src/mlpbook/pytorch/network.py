@@ -1,4 +1,4 @@
-r"""The multilayer perceptron, in PyTorch: the same layers in the same row."""
+"""The network, in PyTorch: the same layers in the same row."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -11,10 +11,58 @@ from mlpbook.initializers import Initializer, he_normal
 from mlpbook.pytorch.layers import Linear
 from mlpbook.validation import check_sizes
 
-__all__ = ["MLP"]
+__all__ = ["MLP", "Sequential"]
 
 
-class MLP(nn.Module):
+class Sequential(nn.Module):
+    """A network of any layers, one after another.
+
+    The mirror of `mlpbook.scratch.network.Sequential`. (``nn.Sequential`` takes its layers one by
+    one, and whatever input comes.)
+
+    Parameters
+    ----------
+    layers : sequence of nn.Module
+        First layer first.
+
+    Raises
+    ------
+    ValueError
+        If there are no layers; in a forward pass, if X has not the first layer's width.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> model = Sequential([Linear(4, 3, rng=rng), nn.BatchNorm1d(3), nn.ReLU()])
+    >>> model(torch.zeros(5, 4)).shape
+    torch.Size([5, 3])
+    """
+
+    def __init__(self, layers: Sequence[nn.Module]) -> None:
+        super().__init__()
+        if not layers:
+            raise ValueError("layers is empty: expected at least one. Pass [Linear(...)].")
+        self.layers = nn.Sequential(*layers)
+        shapes = [p.shape for p in self.parameters()]  # (n_out, n_in), or (n,) twice
+        self.n_in, self.n_out = (shapes[0][-1], shapes[-1][0]) if shapes else (None, None)
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Pass X (N, n_0) through all layers; return (N, n_L)."""
+        if X.ndim != 2 or self.n_in not in (None, X.shape[1]):
+            raise ValueError(
+                f"X must have shape (n_samples, {self.n_in}), got {tuple(X.shape)}. "
+                "Flatten images with X.flatten(1)."
+            )
+        output: Tensor = self.layers(X)
+        return output
+
+    @property
+    def n_parameters(self) -> int:
+        """The number of numbers to learn."""
+        return sum(p.numel() for p in self.parameters())
+
+
+class MLP(Sequential):
     """Multilayer perceptron: linear layers with an activation between them, none at the end.
 
     The mirror of `mlpbook.scratch.network.MLP`: one seed gives both the same initial weights.
@@ -49,7 +97,6 @@ class MLP(nn.Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__()
         sizes = check_sizes(sizes)
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise(sizes):
@@ -57,21 +104,4 @@ class MLP(nn.Module):
                 Linear(n_in, n_out, rng=rng, initializer=initializer, device=device, dtype=dtype),
                 activation(),
             ]
-        layers.pop()  # the output layer has no activation
-        self.layers = nn.Sequential(*layers)
-        self.n_in, self.n_out = sizes[0], sizes[-1]
-
-    def forward(self, X: Tensor) -> Tensor:
-        """Pass X (N, n_0) through all layers; return (N, n_L)."""
-        if X.ndim != 2 or X.shape[1] != self.n_in:
-            raise ValueError(
-                f"X must have shape (n_samples, {self.n_in}), got {tuple(X.shape)}. "
-                "Flatten images with X.flatten(1)."
-            )
-        output: Tensor = self.layers(X)
-        return output
-
-    @property
-    def n_parameters(self) -> int:
-        """The number of numbers to learn."""
-        return sum(p.numel() for p in self.parameters())
+        super().__init__(layers[:-1])  # the output layer has no activation

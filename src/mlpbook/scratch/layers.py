@@ -8,7 +8,8 @@ A layer keeps what its last forward pass saw. So call backward after the forward
 and do not use one layer twice in a network.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -16,17 +17,19 @@ from numpy.typing import DTypeLike, NDArray
 from mlpbook.initializers import Initializer, he_normal
 from mlpbook.scratch import activations
 from mlpbook.scratch.activations import Elementwise
-from mlpbook.validation import check_matrix
+from mlpbook.validation import check_number, check_rng
 
 __all__ = [
     "ELU",
     "GELU",
     "Activation",
+    "Dropout",
     "Identity",
     "Layer",
     "LeakyReLU",
     "Linear",
     "ReLU",
+    "Residual",
     "SiLU",
     "Sigmoid",
     "Softplus",
@@ -37,7 +40,23 @@ Array = NDArray[np.floating[Any]]
 
 
 class Layer:
-    """What all layers have in common: no parameters unless they say so."""
+    """What all layers have in common: no parameters unless they say so.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The attributes that hold parameters; the adjoint of ``W`` is ``dW``.
+    state : tuple of str
+        The attributes that are not learned but belong to the trained layer, such as running means.
+    training : bool
+        Whether the layer is being trained, for those that then behave otherwise.
+    n_in, n_out : int or None
+        Widths of input and output; None where any will do.
+    """
+
+    names: ClassVar[tuple[str, ...]] = ()
+    state: ClassVar[tuple[str, ...]] = ()
+    training: bool = True
 
     def forward(self, X: Array) -> Array:
         """Map a batch (N, n_in) to its outputs (N, n_out)."""
@@ -47,13 +66,43 @@ class Layer:
         """Map the adjoint of the outputs (N, n_out) to that of the inputs (N, n_in)."""
         raise NotImplementedError
 
+    def backward_parameters(self, dZ: Array) -> None:
+        """Set the parameters' adjoints alone: all that is asked of a network's first layer."""
+        self.backward(dZ)
+
     def parameters(self) -> list[Array]:
         """Return the parameters, in a fixed order; the optimizer changes them in place."""
-        return []
+        return [getattr(self, name) for name in self.names]
 
     def gradients(self) -> list[Array]:
         """Return the parameters' adjoints from the last backward pass, in the same order."""
-        return []
+        return [getattr(self, f"d{name}") for name in self.names]
+
+    def leaves(self) -> list["Layer"]:
+        """Return the layers that do the work: the layer itself, unless it is made of others."""
+        return [self]
+
+    def train(self) -> Self:
+        """Turn to training: dropout drops, normalization uses the batch. Return the layer."""
+        for leaf in self.leaves():
+            leaf.training = True
+        return self
+
+    def eval(self) -> Self:
+        """Turn to evaluation: each sample by itself, and no randomness. Return the layer."""
+        for leaf in self.leaves():
+            leaf.training = False
+        return self
+
+    @property
+    def n_in(self) -> int | None:
+        """Width of the input, None if any will do."""
+        return None
+
+    @property
+    def n_out(self) -> int | None:
+        """Width of the output, None if it is the input's."""
+        return None
 
 
 class Linear(Layer):
@@ -77,11 +126,6 @@ class Linear(Layer):
     b, db : array (n_out,)
         Biases, and their adjoint after ``backward``.
 
-    Raises
-    ------
-    ValueError
-        If the input is not a finite matrix with n_in columns.
-
     Examples
     --------
     >>> layer = Linear(3, 2, rng=np.random.default_rng(0))
@@ -90,6 +134,8 @@ class Linear(Layer):
     >>> layer.backward(np.ones((5, 2))).shape, layer.dW.shape, layer.db
     ((5, 3), (2, 3), array([5., 5.]))
     """
+
+    names = ("W", "b")
 
     def __init__(
         self,
@@ -111,22 +157,24 @@ class Linear(Layer):
         return X @ self.W.T + self.b
 
     def backward(self, dZ: Array) -> Array:
-        """Set dW (n_out, n_in) and db (n_out,); return dX (N, n_in), from dZ (N, n_out)."""
-        self.dW[...] = dZ.T @ self._X
-        self.db[...] = dZ.sum(axis=0)
+        """Set dW and db; return dX (N, n_in), from dZ (N, n_out)."""
+        self.backward_parameters(dZ)
         return dZ @ self.W
 
-    def parameters(self) -> list[Array]:
-        """Return [W, b]."""
-        return [self.W, self.b]
+    def backward_parameters(self, dZ: Array) -> None:
+        """Set dW (n_out, n_in) and db (n_out,), from dZ (N, n_out)."""
+        np.matmul(dZ.T, self._X, out=self.dW)
+        np.sum(dZ, axis=0, out=self.db)
 
-    def gradients(self) -> list[Array]:
-        """Return [dW, db]."""
-        return [self.dW, self.db]
+    @property
+    def n_in(self) -> int:
+        """Width of the input."""
+        return int(self.W.shape[1])
 
-    def check_input(self, X: Array) -> Array:
-        """Return X as a matrix of the parameters' dtype, or say what is wrong with it."""
-        return check_matrix(X, "X", n_features=self.W.shape[1]).astype(self.W.dtype, copy=False)
+    @property
+    def n_out(self) -> int:
+        """Width of the output."""
+        return len(self.W)
 
 
 class Activation(Layer):
@@ -166,10 +214,19 @@ class Identity(Activation):
 
 
 class ReLU(Activation):
-    """Rectified linear unit."""
+    """Rectified linear unit; its slope is 1 where the output is positive, else 0."""
 
     def __init__(self) -> None:
         super().__init__(activations.relu, activations.relu_prime)
+
+    def forward(self, X: Array) -> Array:
+        """Return the positive part of each entry of X, in its shape."""
+        self._A = np.maximum(X, 0.0)
+        return self._A
+
+    def backward(self, dZ: Array) -> Array:
+        """Pass the adjoint dZ where the last output was positive."""
+        return np.asarray(dZ * (self._A > 0))
 
 
 class LeakyReLU(Activation):
@@ -187,17 +244,35 @@ class ELU(Activation):
 
 
 class Sigmoid(Activation):
-    """Logistic function."""
+    """Logistic function; its slope is a (1 - a) at the output a."""
 
     def __init__(self) -> None:
         super().__init__(activations.sigmoid, activations.sigmoid_prime)
 
+    def forward(self, X: Array) -> Array:
+        """Return the logistic function of each entry of X, in its shape."""
+        self._A = self.function(X)
+        return self._A
+
+    def backward(self, dZ: Array) -> Array:
+        """Multiply the adjoint dZ by the slope at the last output, entry by entry."""
+        return np.asarray(dZ * (self._A * (1 - self._A)))
+
 
 class Tanh(Activation):
-    """Hyperbolic tangent."""
+    """Hyperbolic tangent; its slope is 1 - a^2 at the output a."""
 
     def __init__(self) -> None:
         super().__init__(activations.tanh, activations.tanh_prime)
+
+    def forward(self, X: Array) -> Array:
+        """Return the hyperbolic tangent of each entry of X, in its shape."""
+        self._A = np.tanh(X)
+        return self._A
+
+    def backward(self, dZ: Array) -> Array:
+        """Multiply the adjoint dZ by the slope at the last output, entry by entry."""
+        return np.asarray(dZ * (1 - self._A * self._A))
 
 
 class Softplus(Activation):
@@ -219,3 +294,109 @@ class GELU(Activation):
 
     def __init__(self) -> None:
         super().__init__(activations.gelu, activations.gelu_prime)
+
+
+class Dropout(Layer):
+    r"""Dropout (Srivastava et al. 2014): in training, set each entry to 0 with probability p.
+
+    What is left is divided by 1 - p, so that the mean stays and nothing has to be done in
+    evaluation, where the layer is the identity. The adjoint passes where the entry did, with the
+    same factor.
+
+    Parameters
+    ----------
+    p : float
+        Probability in [0, 1) of dropping an entry.
+    rng : numpy.random.Generator
+        Source of the draws, one an entry in every forward pass of training.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If p is out of its range, or rng is not a generator.
+
+    Examples
+    --------
+    >>> layer = Dropout(0.5, rng=np.random.default_rng(0))
+    >>> layer.forward(np.ones((1, 6)))
+    array([[2., 0., 0., 0., 2., 2.]])
+    >>> layer.eval().forward(np.ones((1, 6)))
+    array([[1., 1., 1., 1., 1., 1.]])
+    """
+
+    def __init__(self, p: float, *, rng: np.random.Generator) -> None:
+        self.p = check_number(p, "p", low=0, high=1, high_open=True)
+        self.rng = check_rng(rng)
+
+    def forward(self, X: Array) -> Array:
+        """Return X with entries dropped and the others enlarged, or X itself in evaluation."""
+        self._factor: Array | None = None
+        if not self.training:
+            return X
+        self._factor = (self.rng.random(X.shape) >= self.p).astype(X.dtype)
+        self._factor /= 1 - self.p
+        return X * self._factor
+
+    def backward(self, dZ: Array) -> Array:
+        """Multiply the adjoint dZ by the factors of the last forward pass."""
+        return dZ if self._factor is None else dZ * self._factor
+
+
+class Residual(Layer):
+    r"""Layers with a way around them, :math:`X + F(X)` (He et al. 2016, arXiv 1512.03385).
+
+    The adjoint takes both ways: :math:`\bar X = \bar Y + J_F^\top \bar Y`.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        F, first layer first; must keep the width.
+
+    Raises
+    ------
+    ValueError
+        If there are no layers; in a forward pass, if F changes the shape.
+
+    Examples
+    --------
+    >>> layer = Residual([Linear(2, 3, rng=np.random.default_rng(0)), ReLU(),
+    ...                   Linear(3, 2, rng=np.random.default_rng(1))])
+    >>> layer.forward(np.ones((5, 2))).shape, len(layer.parameters())
+    ((5, 2), 4)
+    """
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self.layers = list(layers)
+        if not self.layers:
+            raise ValueError("layers is empty: expected at least one Layer. Pass [Linear(...)].")
+
+    def forward(self, X: Array) -> Array:
+        """Return X plus what the layers make of it, in its shape."""
+        F = X
+        for layer in self.layers:
+            F = layer.forward(F)
+        if F.shape != X.shape:
+            raise ValueError(
+                f"F(X) must have the shape of X, {X.shape}, got {F.shape}. "
+                "The layers around which X goes must keep the width."
+            )
+        return X + F
+
+    def backward(self, dZ: Array) -> Array:
+        """Return the adjoint dZ plus what comes back through the layers."""
+        dF = dZ
+        for layer in reversed(self.layers):
+            dF = layer.backward(dF)
+        return dZ + dF
+
+    def parameters(self) -> list[Array]:
+        """Return the parameters of all layers."""
+        return [p for layer in self.layers for p in layer.parameters()]
+
+    def gradients(self) -> list[Array]:
+        """Return the adjoints of the parameters of all layers."""
+        return [g for layer in self.layers for g in layer.gradients()]
+
+    def leaves(self) -> list[Layer]:
+        """Return the layers inside, and those inside them."""
+        return [leaf for layer in self.layers for leaf in layer.leaves()]

@@ -1,26 +1,271 @@
-r"""The multilayer perceptron: layers in a row.
+r"""The network: layers in a row.
 
 Forward is a loop over the layers, backward is the same loop in reverse. Nothing else is needed,
-because each layer knows its own vector-Jacobian product.
+because each layer knows its own vector-Jacobian product. All parameters are views of one vector,
+``parameters().flat``, and their adjoints of another, in the same order.
 """
 
-from collections.abc import Sequence
+import os
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from mlpbook.initializers import Initializer, he_normal
+from mlpbook.scratch.flat import Views
 from mlpbook.scratch.layers import Layer, Linear, ReLU
-from mlpbook.validation import check_sizes
+from mlpbook.validation import check_array, check_matrix, check_sizes
 
-__all__ = ["MLP"]
+__all__ = ["MLP", "Sequential"]
 
 Array = NDArray[np.floating[Any]]
 
 
-class MLP:
+class Sequential:
+    r"""A network of any layers, one after another.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        First layer first; each stands in the network once.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there are no layers, one is not a Layer or stands there twice, widths do not follow on
+        one another, or parameters differ in dtype; in a forward pass, if X is not a finite matrix
+        with as many columns as the first layer takes.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> model = Sequential([Linear(4, 3, rng=rng), ReLU(), Linear(3, 2, rng=rng)])
+    >>> model(np.zeros((5, 4))).shape
+    (5, 2)
+    >>> model.parameters().flat.shape  # 3*4 + 3 + 2*3 + 2
+    (23,)
+    """
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self.layers = list(layers)
+        self._flatten()
+
+    def __call__(self, X: ArrayLike) -> Array:
+        """Return the outputs (N, n_L) for a batch X (N, n_0)."""
+        return self.forward(self._check_input(X))
+
+    def forward(self, X: Array) -> Array:
+        """Pass X (N, n_0) through all layers; return (N, n_L)."""
+        for layer in self.layers:
+            X = layer.forward(X)
+        return X
+
+    def backward(self, dY: Array, *, input_gradient: bool = True) -> Array:
+        """Pass the output's adjoint (N, n_L) back through all layers; return the input's.
+
+        Without `input_gradient` the last product, which training never needs, is left out; what
+        is returned is the adjoint of the first layer's output.
+        """
+        for layer in reversed(self.layers[1:]):
+            dY = layer.backward(dY)
+        if input_gradient:
+            return self.layers[0].backward(dY)
+        self.layers[0].backward_parameters(dY)
+        return dY
+
+    def train(self) -> Self:
+        """Turn to training (where a network starts); return the network."""
+        return self._set_training(True)
+
+    def eval(self) -> Self:
+        """Turn to evaluation: no dropout, running statistics; return the network."""
+        return self._set_training(False)
+
+    def parameters(self) -> Views:
+        """Return [W_1, b_1, ..., W_L, b_L], views of one vector: ``parameters().flat``."""
+        if [*map(id, self._arrays())] != [*map(id, self._parameters)]:
+            self._flatten()  # somebody put another array, or another layer, in the place of one
+        return self._parameters
+
+    def gradients(self) -> Views:
+        """Return the adjoints of the parameters from the last backward pass, in their order."""
+        return self._gradients
+
+    def set_parameters(self, values: ArrayLike | Sequence[ArrayLike]) -> None:
+        """Overwrite all parameters, in place.
+
+        Parameters
+        ----------
+        values : array (n_parameters,), or a sequence of arrays of the parameters' shapes
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the shapes differ or a number is not finite; then nothing has changed.
+
+        Examples
+        --------
+        >>> model = MLP([2, 1], rng=np.random.default_rng(0))
+        >>> model.set_parameters([[[3, 4]], [5]])
+        >>> model([[1, 1]])
+        array([[12.]])
+        """
+        theta = self.parameters()
+        if not isinstance(values, np.ndarray):
+            shapes = [np.shape(value) for value in values]  # type: ignore[union-attr]
+            if shapes != list(theta.shapes):
+                raise ValueError(
+                    f"values must have the parameters' shapes {list(theta.shapes)}, got {shapes}. "
+                    "Pass one array for each parameter, or all of them as one vector."
+                )
+            values = np.concatenate([np.ravel(value) for value in values])  # type: ignore[union-attr]
+        values = check_array(values, "values")
+        if values.shape != theta.flat.shape:
+            raise ValueError(
+                f"values must have shape {theta.flat.shape}, one number for each parameter, got "
+                f"{values.shape}. Or pass a list of arrays."
+            )
+        theta.flat[...] = values
+
+    def named_parameters(self) -> dict[str, Array]:
+        """Return the parameters by name: W1, b1, W2, b2, and so on."""
+        self.parameters()
+        return dict(self._named("names"))
+
+    def state_dict(self) -> dict[str, Array]:
+        """Return copies of all parameters and running statistics, by name."""
+        named = {**self.named_parameters(), **dict(self._named("state"))}
+        return {name: array.copy() for name, array in named.items()}
+
+    def load_state_dict(self, state: Mapping[str, ArrayLike]) -> None:
+        """Overwrite parameters and running statistics, in place, by what `state_dict` returned.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a name is missing or unknown, a shape differs, or a number is not finite; then
+            nothing has changed.
+
+        Examples
+        --------
+        >>> a, b = (MLP([2, 3, 1], rng=np.random.default_rng(seed)) for seed in (0, 1))
+        >>> b.load_state_dict(a.state_dict())
+        >>> bool((a([[1, 2]]) == b([[1, 2]])).all())
+        True
+        """
+        mine = {**self.named_parameters(), **dict(self._named("state"))}
+        if set(state) != set(mine):
+            raise ValueError(
+                f"the state must have the names {list(mine)}, got {list(state)}. "
+                "Was it another network's?"
+            )
+        checked = {name: check_array(value, name) for name, value in state.items()}
+        for name, array in mine.items():
+            if checked[name].shape != array.shape:
+                raise ValueError(
+                    f"{name} must have shape {array.shape}, got {checked[name].shape}. "
+                    "Was it another network's? The sizes must be the same."
+                )
+        for name, array in mine.items():
+            array[...] = checked[name]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write parameters and running statistics to a file, in NumPy's format ``.npz``."""
+        with open(path, "wb") as file:
+            np.savez(file, **self.state_dict())  # type: ignore[arg-type]
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Read parameters and running statistics that `save` wrote, into this network.
+
+        Nothing in the file is executed: pickled objects are refused. The file's numbers are cast
+        to the dtype of the network.
+
+        Raises
+        ------
+        OSError
+            If there is no such file.
+        TypeError, ValueError
+            If it is not such a file, or another network's; then nothing has changed.
+        """
+        try:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+                state = {name: arrays[name] for name in arrays}
+        except (AttributeError, EOFError, TypeError, ValueError, zipfile.BadZipFile) as error:
+            raise ValueError(
+                f"{os.fspath(path)} must be a file that save wrote, but it cannot be read as one "
+                f"({error}). Save the network again."
+            ) from None
+        self.load_state_dict(state)
+
+    @property
+    def n_parameters(self) -> int:
+        """The number of numbers to learn."""
+        return self.parameters().flat.size
+
+    @property
+    def n_in(self) -> int | None:
+        """Width of the input, None if any will do."""
+        return next((leaf.n_in for leaf in self._leaves() if leaf.n_in is not None), None)
+
+    @property
+    def n_out(self) -> int | None:
+        """Width of the output, None if it is the input's."""
+        widths = [leaf.n_out for leaf in self._leaves() if leaf.n_out is not None]
+        return widths[-1] if widths else None
+
+    def _leaves(self) -> list[Layer]:
+        """Return the layers that hold parameters, whatever they are wrapped in."""
+        return [leaf for layer in self.layers for leaf in layer.leaves()]
+
+    def _set_training(self, training: bool) -> Self:
+        for leaf in self._leaves():
+            leaf.training = training
+        return self
+
+    def _check_input(self, X: ArrayLike) -> Array:
+        """Return X as a matrix of the parameters' dtype, or say what is wrong with it."""
+        X = check_matrix(X, "X", n_features=self.n_in)
+        return X.astype(self._parameters.flat.dtype, copy=False)
+
+    def _named(self, kind: str) -> Iterator[tuple[str, Array]]:
+        """Yield parameters ("names") or running statistics ("state"), with their numbered names."""
+        count: Counter[str] = Counter()
+        for leaf in self._leaves():
+            for name in getattr(leaf, kind):
+                count[name] += 1
+                yield f"{name}{count[name]}", getattr(leaf, name)
+
+    def _arrays(self) -> list[Array]:
+        return [array for leaf in self._leaves() for array in leaf.parameters()]
+
+    def _flatten(self) -> None:
+        """Move all parameters into one vector, and their adjoints into another."""
+        _check_layers(self.layers)
+        arrays = self._arrays()
+        dtype = np.result_type(*arrays) if arrays else np.dtype(np.float64)
+        shapes = [array.shape for array in arrays]
+        flat = np.concatenate([np.zeros(0, dtype), *(array.ravel() for array in arrays)])
+        self._parameters, self._gradients = Views(flat, shapes), Views(np.zeros_like(flat), shapes)
+        self._attach()
+
+    def _attach(self) -> None:
+        """Give the layers the views as their attributes."""
+        slots = [(leaf, name) for leaf in self._leaves() for name in leaf.names]
+        for (leaf, name), p, g in zip(slots, self._parameters, self._gradients, strict=True):
+            setattr(leaf, name, p)
+            setattr(leaf, f"d{name}", g)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make a copied or unpickled network's arrays views again."""
+        self.__dict__.update(state)
+        self._attach()
+
+
+class MLP(Sequential):
     r"""Multilayer perceptron: linear layers with an activation between them, none at the end.
 
     :math:`f(x) = W_L\,\varphi(\cdots\varphi(W_1 x + b_1)\cdots) + b_L` (eq-mlp-composition).
@@ -63,67 +308,45 @@ class MLP:
         dtype: DTypeLike = np.float64,
     ) -> None:
         sizes = check_sizes(sizes)
-        self.layers: list[Layer] = []
+        layers: list[Layer] = []
         for n_in, n_out in pairwise(sizes):
-            self.layers += [
+            layers += [
                 Linear(n_in, n_out, rng=rng, initializer=initializer, dtype=dtype),
                 activation(),
             ]
-        self.layers.pop()  # the output layer has no activation
+        super().__init__(layers[:-1])  # the output layer has no activation
 
-    def __call__(self, X: Array) -> Array:
-        """Return the outputs (N, n_L) for a batch X (N, n_0)."""
-        return self.forward(self._first.check_input(X))
-
-    def forward(self, X: Array) -> Array:
-        """Pass X (N, n_0) through all layers; return (N, n_L)."""
-        for layer in self.layers:
-            X = layer.forward(X)
-        return X
-
-    def backward(self, dY: Array) -> Array:
-        """Pass the output's adjoint (N, n_L) back through all layers; return the input's."""
-        for layer in reversed(self.layers):
-            dY = layer.backward(dY)
-        return dY
-
-    def activations(self, X: Array) -> list[Array]:
+    def activations(self, X: ArrayLike) -> list[Array]:
         """Return [A_0, ..., A_L]: the input, each hidden activation, the output."""
-        A = [self._first.check_input(X)]
+        A = [self._check_input(X)]
         for layer in self.layers:
             A.append(layer.forward(A[-1]))
         return [A[0], *A[2:-1:2], A[-1]]
 
-    def parameters(self) -> list[Array]:
-        """Return [W_1, b_1, ..., W_L, b_L]."""
-        return [p for layer in self.layers for p in layer.parameters()]
 
-    def gradients(self) -> list[Array]:
-        """Return the adjoints of the parameters from the last backward pass, in their order."""
-        return [g for layer in self.layers for g in layer.gradients()]
-
-    def named_parameters(self) -> dict[str, Array]:
-        """Return the parameters by name: W1, b1, W2, b2, and so on."""
-        names = [f"{letter}{i // 2 + 1}" for i, letter in enumerate("Wb" * len(self.layers))]
-        return dict(zip(names, self.parameters(), strict=False))
-
-    @property
-    def n_parameters(self) -> int:
-        """The number of numbers to learn."""
-        return sum(p.size for p in self.parameters())
-
-    @property
-    def n_in(self) -> int:
-        """Width of the input."""
-        return int(self._first.W.shape[1])
-
-    @property
-    def n_out(self) -> int:
-        """Width of the output."""
-        return len(self.parameters()[-1])
-
-    @property
-    def _first(self) -> Linear:
-        layer = self.layers[0]
-        assert isinstance(layer, Linear)
-        return layer
+def _check_layers(layers: Sequence[Layer]) -> None:
+    """Refuse what cannot be a network."""
+    if not layers:
+        raise ValueError("layers is empty: expected at least one Layer. Pass [Linear(...)].")
+    for layer in layers:
+        if not isinstance(layer, Layer):
+            raise TypeError(
+                f"layers must be Layer objects, got one of type {type(layer).__name__}. "
+                "Pass ReLU(), not ReLU; of a network, pass its layers."
+            )
+    leaves = [leaf for layer in layers for leaf in layer.leaves()]
+    if len({id(leaf) for leaf in leaves}) < len(leaves):
+        raise ValueError("layers must differ, got one twice. Make a new Layer for each place.")
+    width = None
+    for leaf in leaves:
+        if width is not None and leaf.n_in not in (None, width):
+            raise ValueError(
+                f"layers must follow on one another, got {type(leaf).__name__} of n_in={leaf.n_in} "
+                f"after a width of {width}. Give it n_in={width}."
+            )
+        width = width if leaf.n_out is None else leaf.n_out
+    dtypes = sorted({str(p.dtype) for leaf in leaves for p in leaf.parameters()})
+    if len(dtypes) > 1:
+        raise ValueError(
+            f"layers must have one dtype, got {', '.join(dtypes)}. Pass dtype= to each of them."
+        )
