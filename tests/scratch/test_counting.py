@@ -43,6 +43,15 @@ def test_writing_into_a_plain_array_is_counted_too(rng):
     assert tally["matmul"] == 12
 
 
+def test_dot_counts_like_the_operator_and_keeps_the_tally():
+    tally = Counter()
+    A = counted(np.ones((2, 3)), tally)
+    for product in (np.dot(A, np.ones((3, 5))), np.dot(np.ones((5, 2)), A)):
+        assert isinstance(product, Counted)
+        assert product.tally is tally
+    assert tally["matmul"] == 2 * 3 * 5 + 5 * 2 * 3
+
+
 def test_the_numbers_are_those_of_plain_arrays(rng):
     A, B = rng.standard_normal((4, 3)), rng.standard_normal((3, 5))
     result = np.tanh(counted(A, Counter()) @ B) * 3.0

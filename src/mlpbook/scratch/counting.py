@@ -35,6 +35,14 @@ class Counted(np.ndarray[Any, Any]):
             self.tally["multiply"] += int(np.size(result))
         return counted(result, self.tally) if isinstance(result, np.ndarray) else result
 
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        """Note ``np.dot``, which is no ufunc, like the operator ``@``."""
+        result = super().__array_function__(function, types, args, options)
+        if function is np.dot:
+            self.tally["matmul"] += int(np.size(result)) * int(np.shape(args[0])[-1])
+            return counted(np.asarray(result), self.tally)
+        return result
+
 
 def counted(values: NDArray[Any], tally: Counter[str]) -> Counted:
     """Return a view of an array that notes its multiplications in a tally.
@@ -43,9 +51,9 @@ def counted(values: NDArray[Any], tally: Counter[str]) -> Counted:
     ----------
     values : array
     tally : Counter
-        ``tally["matmul"]`` grows by m k n for each product (m, k) @ (k, n), the count of the
-        textbook method; ``tally["multiply"]`` by the number of entries of each product entry by
-        entry.
+        ``tally["matmul"]`` grows by m k n for each product (m, k) @ (k, n), by ``@`` or
+        ``np.dot``, the count of the textbook method; ``tally["multiply"]`` by the number of
+        entries of each product entry by entry.
 
     Examples
     --------
