@@ -1,10 +1,88 @@
-"""What the two training loops share: a progress bar, and the error of a run that diverged."""
+"""What the two training loops share: checks, a progress bar, early stopping, and divergence."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from mlpbook.history import History
+from mlpbook.validation import check_number, check_positive_int, check_rng
 
-__all__ = ["divergence", "progress_bar"]
+__all__ = ["EarlyStopping", "check_options", "divergence", "progress_bar"]
+
+
+def check_options(
+    epochs: int,
+    batch_size: int,
+    rng: object,
+    max_norm: float | None,
+    patience: int | None,
+    validation: object,
+) -> None:
+    """Refuse options of a training run that are out of their range.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is not positive, `rng` is no generator, or there is patience without
+        validation data.
+
+    Examples
+    --------
+    >>> check_options(1, 0, None, None, None, None)
+    Traceback (most recent call last):
+        ...
+    ValueError: batch_size must be an integer of at least 1, got 0. Pass a larger one.
+    """
+    check_positive_int(epochs, "epochs")
+    check_positive_int(batch_size, "batch_size")
+    check_rng(rng)
+    if max_norm is not None:
+        check_number(max_norm, "max_norm", low=0, low_open=True)
+    if patience is not None:
+        check_positive_int(patience, "patience")
+        if validation is None:
+            raise ValueError(
+                f"patience needs validation data to watch, got patience={patience} and none. "
+                "Pass validation=(X, y)."
+            )
+
+
+class EarlyStopping:
+    """The lowest validation loss so far, the state that had it, and how long ago that was.
+
+    Parameters
+    ----------
+    patience : int or None
+        Epochs without a new lowest loss after which it is over; None for never.
+
+    Attributes
+    ----------
+    state : object or None
+        What the snapshot returned at the lowest loss.
+
+    Examples
+    --------
+    >>> stopping = EarlyStopping(2)
+    >>> [stopping.is_over(loss, lambda: loss) for loss in (3.0, 1.0, 2.0, 1.0)]
+    [False, False, False, True]
+    >>> stopping.state
+    1.0
+    """
+
+    def __init__(self, patience: int | None) -> None:
+        self.patience = patience
+        self.lowest, self.waited = math.inf, 0
+        self.state: Any = None
+
+    def is_over(self, loss: float, snapshot: Callable[[], Any]) -> bool:
+        """Take note of an epoch's validation loss; return whether patience has run out."""
+        if self.patience is None:
+            return False
+        if loss < self.lowest:
+            self.lowest, self.waited, self.state = loss, 0, snapshot()
+        else:
+            self.waited += 1
+        return self.waited >= self.patience
 
 
 def progress_bar(epochs: int, history: History, *, show: bool) -> Iterator[int]:

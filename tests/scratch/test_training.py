@@ -2,11 +2,17 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mlpbook.history import History
-from mlpbook.scratch.losses import CrossEntropyLoss, MSELoss
-from mlpbook.scratch.network import MLP
-from mlpbook.scratch.optimizers import SGD
+from mlpbook.loop import EarlyStopping
+from mlpbook.scratch.layers import Dropout, Linear, ReLU
+from mlpbook.scratch.losses import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
+from mlpbook.scratch.network import MLP, Sequential
+from mlpbook.scratch.normalization import BatchNorm
+from mlpbook.scratch.optimizers import SGD, Adam
+from mlpbook.scratch.schedules import cosine
 from mlpbook.scratch.training import fit
 
 
@@ -21,10 +27,12 @@ def network(seed=0, sizes=(3, 5, 2), **options):
 
 
 def run(model, X, y, *, lr=0.1, epochs=3, batch_size=8, seed=1, loss_fn=None, **options):
+    momentum = options.pop("momentum", 0.0)
+    optimizer = options.pop("optimizer", None) or SGD(model.parameters(), lr, momentum=momentum)
     return fit(
         model,
         loss_fn or CrossEntropyLoss(),
-        SGD(model.parameters(), lr, momentum=options.pop("momentum", 0.0)),
+        optimizer,
         X,
         y,
         epochs=epochs,
@@ -194,3 +202,224 @@ def test_the_progress_bar_is_drawn_only_when_asked_for(data, capsys):
     assert capsys.readouterr().err == ""
     run(network(), *data, progress=True)
     assert "3/3" in capsys.readouterr().err
+
+
+def test_the_schedule_sets_the_rate_of_every_step_and_counts_on_in_a_continued_run(data):
+    X, y = data
+    seen, history = [], History()
+
+    def schedule(t):
+        seen.append(t)
+        return 0.1 / (1 + t)
+
+    model = network()
+    optimizer = SGD(model.parameters(), lr=99)
+    for _ in range(2):  # three batches an epoch
+        run(model, X, y, optimizer=optimizer, epochs=2, schedule=schedule, history=history)
+    assert seen == list(range(12))
+    assert optimizer.lr == 0.1 / 12
+
+
+def test_a_constant_schedule_changes_nothing_and_another_does(data):
+    X, y = data
+    plain, same, other = network(), network(), network()
+    run(plain, X, y, lr=0.1)
+    run(same, X, y, lr=7, schedule=lambda t: 0.1)
+    run(other, X, y, lr=0.1, schedule=cosine(0.1, 9))
+    assert np.array_equal(plain.parameters().flat, same.parameters().flat)
+    assert not np.array_equal(plain.parameters().flat, other.parameters().flat)
+
+
+def test_clipping_bounds_the_length_of_every_step(data):
+    X, y = data
+    model = network()
+    before = model.parameters().flat.copy()
+    # one step of rate 1 along a gradient of norm 1e-3 at most
+    run(model, 1e3 * X, y, lr=1, epochs=1, batch_size=20, max_norm=1e-3)
+    length = np.linalg.norm(model.parameters().flat - before)
+    assert length == pytest.approx(1e-3, rel=1e-2)
+
+
+class Scripted(CrossEntropyLoss):
+    """A loss whose validation values are written down (the data have 20 samples, these 7)."""
+
+    def __init__(self, values):
+        super().__init__()
+        self.values = list(values)
+
+    def forward(self, prediction, target):
+        loss = super().forward(prediction, target)
+        return self.values.pop(0) if len(target) == 7 else loss
+
+
+@pytest.mark.parametrize(
+    ("values", "patience", "n_epochs", "best"),
+    [
+        ([3, 2, 2, 2.5, 1, 1, 1], 2, 4, 2),  # equal is no better
+        ([3, 2, 2, 1.5, 2, 2, 2], 3, 7, 4),
+        ([1, 2, 3, 4, 5, 6, 7], 1, 2, 1),
+        ([7, 6, 5, 4, 3, 2, 1], 1, 7, 7),
+        ([7, 6, 5, 4, 3, 2, 8], 9, 7, 6),  # not stopped, and still the best is put back
+    ],
+)
+def test_early_stopping_counts_epochs_and_puts_the_best_weights_back(
+    data, rng, values, patience, n_epochs, best
+):
+    X, y = data
+    held_out = rng.standard_normal((7, 3)), rng.integers(2, size=7)
+    model, expected = network(), network()
+    history = run(
+        model, X, y, epochs=7, loss_fn=Scripted(values), validation=held_out, patience=patience
+    )
+    assert history.n_epochs == n_epochs
+    assert history.validation_loss == values[:n_epochs]
+    run(expected, X, y, epochs=best)
+    assert np.array_equal(model.parameters().flat, expected.parameters().flat)
+
+
+def test_early_stopping_puts_running_statistics_back_too(data, rng):
+    X, y = data
+    held_out = rng.standard_normal((7, 3)), rng.integers(2, size=7)
+
+    def fresh():
+        own = np.random.default_rng(0)
+        return Sequential([Linear(3, 4, rng=own), BatchNorm(4), ReLU(), Linear(4, 2, rng=own)])
+
+    model, expected = fresh(), fresh()
+    run(model, X, y, loss_fn=Scripted([2, 1, 3]), validation=held_out, patience=1)
+    run(expected, X, y, epochs=2)
+    for name, array in expected.state_dict().items():
+        assert np.array_equal(model.state_dict()[name], array)
+
+
+def test_without_patience_there_is_no_stopping_and_no_way_back(data):
+    stopping = EarlyStopping(None)
+    assert not any(stopping.is_over(loss, dict) for loss in range(100))
+    assert stopping.state is None
+    X, y = data
+    plain, watched = network(), network()
+    run(plain, X, y)
+    run(watched, X, y, validation=(X, y))
+    assert np.array_equal(plain.parameters().flat, watched.parameters().flat)
+
+
+def test_training_is_in_training_mode_and_ends_in_evaluation(data):
+    X, y = data
+    modes = []
+
+    class Watching(ReLU):
+        def forward(self, X):
+            modes.append((self.training, len(X)))
+            return super().forward(X)
+
+    own = np.random.default_rng(0)
+    model = Sequential(
+        [
+            Linear(3, 4, rng=own),
+            BatchNorm(4),
+            Watching(),
+            Dropout(0.5, rng=own),
+            Linear(4, 2, rng=own),
+        ]
+    )
+    model.eval()
+    run(model, X, y, epochs=2, batch_size=10, validation=(X[:7], y[:7]))
+    assert modes == 2 * [(True, 10), (True, 10), (False, 7)]
+    assert not any(layer.training for layer in model.layers)
+    assert np.array_equal(model(X), model(X))
+
+
+def test_a_batch_of_one_left_over_is_an_error_of_batch_normalization(data):
+    X, y = data
+    own = np.random.default_rng(0)
+    model = Sequential([Linear(3, 2, rng=own), BatchNorm(2)])
+    with pytest.raises(ValueError, match="leaves no single sample over"):
+        run(model, X[:9], y[:9], batch_size=8)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_several_labels_at_once_are_learned_with_binary_cross_entropy(dtype, rng):
+    X = rng.standard_normal((60, 3))
+    Y = (X[:, :2] > 0).astype(int)
+    model = network(dtype=dtype)
+    history = run(
+        model,
+        X,
+        Y,
+        loss_fn=BCEWithLogitsLoss(),
+        optimizer=Adam(model.parameters(), 0.05),
+        epochs=60,
+        validation=(X, Y),
+    )
+    assert history.validation_loss[-1] < 0.2 < np.log(2) / 2 < history.train_loss[0]
+    assert history.validation_error == []
+    assert np.mean((model(X) > 0) == Y) > 0.95
+    with pytest.raises(ValueError, match=r"target must lie in \[0, 1\]"):
+        run(model, X, 2 * Y, loss_fn=BCEWithLogitsLoss())
+
+
+def test_options_that_have_no_meaning_are_refused_before_any_weight_changes(data):
+    X, y = data
+    model = network()
+    before = model.parameters().flat.copy()
+    for options, error, message in [
+        ({"max_norm": 0}, ValueError, "max_norm must be a finite number greater than 0"),
+        ({"patience": 0, "validation": (X, y)}, ValueError, "patience must be .* got 0"),
+        ({"patience": 2}, ValueError, "patience needs validation data.*Pass validation="),
+        ({"loss_fn": CrossEntropyLoss(reduction="none")}, ValueError, 'got reduction "none"'),
+        ({"validation": (X, y[:-1])}, ValueError, "20 labels, got 19"),
+        ({"validation": (X.T, y)}, ValueError, "Did you pass X.T"),
+        ({"epochs": 1.5}, TypeError, "epochs must be an integer"),
+        ({"batch_size": -1}, ValueError, "batch_size .* got -1"),
+    ]:
+        with pytest.raises(error, match=message):
+            run(model, X, y, **options)
+    with pytest.raises(TypeError, match="rng must be a numpy.random.Generator"):
+        fit(
+            model,
+            CrossEntropyLoss(),
+            SGD(model.parameters(), 0.1),
+            X,
+            y,
+            epochs=1,
+            batch_size=2,
+            rng=0,
+        )
+    with pytest.raises(TypeError, match="integer labels"):
+        run(model, X, y + 0.5, loss_fn=MSELoss())
+    assert np.array_equal(model.parameters().flat, before)
+
+
+def test_divergence_seen_only_on_the_validation_data_is_reported_too(data):
+    X, y = data
+    with pytest.raises(FloatingPointError, match="diverged in epoch 1"):
+        run(network(), X, y, validation=(np.full((2, 3), 1e308), y[:2]))
+
+
+def test_divergence_in_the_last_step_of_an_epoch_is_reported(data):
+    X, y = data
+    model = network(sizes=(3, 2))
+
+    class BadStep(SGD):
+        def step(self, gradients):
+            super().step(gradients)
+            self.parameters.flat[0] = np.nan
+
+    with pytest.raises(FloatingPointError, match="diverged in epoch 1"):
+        run(model, X, y, optimizer=BadStep(model.parameters(), 0.1), batch_size=20)
+
+
+@given(data=st.data())
+def test_any_sizes_train_and_repeat_to_the_bit(data):
+    n, d, c, h = (data.draw(st.integers(1, 5)) for _ in range(4))
+    batch_size, seed = data.draw(st.integers(1, 9)), data.draw(st.integers(0, 99))
+    rng = np.random.default_rng(seed)
+    X, y = rng.integers(0, 255, (n, d), dtype=np.uint8), rng.integers(c, size=n)
+    X.flags.writeable = y.flags.writeable = False
+    histories = []
+    for _ in range(2):
+        model = network(seed, sizes=(d, h, c))
+        histories.append(run(model, X, y, lr=1e-6, batch_size=batch_size, max_norm=1.0))
+        assert np.isfinite(model.parameters().flat).all()
+    assert histories[0] == histories[1]
+    assert len(histories[0].batch_loss) == 3 * -(-n // batch_size)

@@ -44,7 +44,8 @@ class Sequential(nn.Module):
             raise ValueError("layers is empty: expected at least one. Pass [Linear(...)].")
         self.layers = nn.Sequential(*layers)
         shapes = [p.shape for p in self.parameters()]  # (n_out, n_in), or (n,) twice
-        self.n_in, self.n_out = (shapes[0][-1], shapes[-1][0]) if shapes else (None, None)
+        self.n_in: int | None = shapes[0][-1] if shapes else None
+        self.n_out: int | None = shapes[-1][0] if shapes else None
 
     def forward(self, X: Tensor) -> Tensor:
         """Pass X (N, n_0) through all layers; return (N, n_L)."""

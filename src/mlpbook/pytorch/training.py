@@ -5,6 +5,8 @@ the loss is a tensor that knows its graph, so ``loss.backward()`` replaces the h
 pass; and PyTorch adds to gradients where scratch overwrites them, so they are cleared first.
 """
 
+import copy
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,9 +16,9 @@ from torch import Tensor, nn
 
 from mlpbook.data import batches
 from mlpbook.history import History
-from mlpbook.loop import divergence, progress_bar
-from mlpbook.pytorch.network import MLP
-from mlpbook.validation import check_labels, check_matrix, check_positive_int
+from mlpbook.loop import EarlyStopping, check_options, divergence, progress_bar
+from mlpbook.pytorch.network import Sequential
+from mlpbook.validation import check_labels, check_matrix
 
 __all__ = ["fit"]
 
@@ -24,7 +26,7 @@ Data = ArrayLike | Tensor
 
 
 def fit(
-    model: MLP,
+    model: Sequential,
     loss_fn: nn.Module,
     optimizer: torch.optim.Optimizer,
     X: Data,
@@ -33,7 +35,10 @@ def fit(
     epochs: int,
     batch_size: int,
     rng: np.random.Generator,
+    schedule: Callable[[int], float] | None = None,
+    max_norm: float | None = None,
     validation: tuple[Data, Data] | None = None,
+    patience: int | None = None,
     progress: bool = False,
     history: History | None = None,
 ) -> History:
@@ -45,6 +50,7 @@ def fit(
 
     Examples
     --------
+    >>> from mlpbook.pytorch.network import MLP
     >>> rng = np.random.default_rng(0)
     >>> X = rng.standard_normal((64, 2)); y = (X[:, 0] > 0).astype(int)
     >>> model = MLP([2, 8, 2], rng=rng)
@@ -55,37 +61,58 @@ def fit(
     >>> history.train_loss[-1] < history.train_loss[0]
     True
     """
-    X, y = _check_data(model, X, y)
+    X, y = _check_data(model, loss_fn, X, y)
     if validation is not None:
-        validation = _check_data(model, *validation)
-    check_positive_int(batch_size, "batch_size")
+        validation = _check_data(model, loss_fn, *validation)
+    check_options(epochs, batch_size, rng, max_norm, patience, validation)
     history = History() if history is None else history
-    for epoch in progress_bar(check_positive_int(epochs, "epochs"), history, show=progress):
+    stopping = EarlyStopping(patience)
+    for epoch in progress_bar(epochs, history, show=progress):
+        model.train()
         total = 0.0
         for batch in batches(len(X), batch_size, rng=rng):
+            if schedule is not None:
+                _set_rate(optimizer, schedule(len(history.batch_loss)))
             loss = loss_fn(model(X[batch]), y[batch])
             if not torch.isfinite(loss):
                 raise divergence(epoch, history, optimizer.param_groups[0]["lr"])
             optimizer.zero_grad()
             loss.backward()
+            if max_norm is not None:
+                nn.utils.clip_grad_norm_(model.parameters(), max_norm)
             optimizer.step()
             history.batch_loss.append(loss.item())
             total += loss.item() * len(batch)
         if not all(torch.isfinite(p).all() for p in model.parameters()):
             raise divergence(epoch, history, optimizer.param_groups[0]["lr"])
+        model.eval()
         history.train_loss.append(total / len(X))
         if validation is not None:
             with torch.no_grad():
                 output = model(validation[0])
-                history.validation_loss.append(loss_fn(output, validation[1]).item())
+                loss = loss_fn(output, validation[1])
+            if not torch.isfinite(loss):
+                raise divergence(epoch, history, optimizer.param_groups[0]["lr"])
+            history.validation_loss.append(loss.item())
             if validation[1].ndim == 1:
                 wrong = output.argmax(dim=1) != validation[1]
                 history.validation_error.append(wrong.double().mean().item())
+            if stopping.is_over(loss.item(), lambda: copy.deepcopy(model.state_dict())):
+                break
+    if stopping.state is not None:
+        model.load_state_dict(stopping.state)
     return history
 
 
-def _check_data(model: MLP, X: Data, y: Data) -> tuple[Tensor, Tensor]:
+def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def _check_data(model: Sequential, loss_fn: nn.Module, X: Data, y: Data) -> tuple[Tensor, Tensor]:
     """Return inputs and targets that fit the model, as tensors beside its parameters."""
+    if getattr(loss_fn, "reduction", "mean") == "none":
+        raise ValueError('loss_fn must return a number, got reduction "none". Use "mean".')
     parameter = next(model.parameters())
     X = check_matrix(_array(X), "X", model.n_in)
     if np.ndim(y) == 1:

@@ -159,12 +159,12 @@ class Linear(Layer):
     def backward(self, dZ: Array) -> Array:
         """Set dW and db; return dX (N, n_in), from dZ (N, n_out)."""
         self.backward_parameters(dZ)
-        return dZ @ self.W
+        return np.asarray(np.dot(dZ, self.W))  # dZ @ W, which NumPy does slowly for n_out = 1
 
     def backward_parameters(self, dZ: Array) -> None:
         """Set dW (n_out, n_in) and db (n_out,), from dZ (N, n_out)."""
         np.matmul(dZ.T, self._X, out=self.dW)
-        np.sum(dZ, axis=0, out=self.db)
+        dZ.sum(axis=0, out=self.db)
 
     @property
     def n_in(self) -> int:

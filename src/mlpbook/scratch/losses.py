@@ -1,7 +1,8 @@
 r"""Losses: a number that says how wrong a prediction is, and its adjoint.
 
 A loss object is called with a prediction and a target and returns a float; ``backward()`` then
-returns the adjoint of the prediction, with the prediction's shape. The mean over the batch lives
+returns the adjoint of the prediction, with the prediction's shape. (As with a network, a call
+checks what comes in, and ``forward`` trusts it.) The mean over the batch lives
 here, once: no later formula divides by the batch size. The definitions are PyTorch's, and so are
 the reductions: ``reduction="sum"`` leaves the division out, ``"none"`` the sum as well.
 """
@@ -107,6 +108,14 @@ class Loss:
 
     def __call__(self, prediction: Array, target: NDArray[Any]) -> Any:
         """Return the loss: a float, or an array without a reduction."""
+        return self.forward(*self.check(prediction, target))
+
+    def check(self, prediction: Array, target: NDArray[Any]) -> tuple[Array, NDArray[Any]]:
+        """Return prediction and target as `forward` needs them, or say what is wrong with them."""
+        raise NotImplementedError
+
+    def forward(self, prediction: Array, target: NDArray[Any]) -> Any:
+        """Return the loss of what has been checked."""
         raise NotImplementedError
 
     def backward(self, adjoint: ArrayLike | None = None) -> Array:
@@ -124,7 +133,8 @@ class Loss:
         self._losses = losses
         if self.reduction == "none":
             return losses
-        return float(losses.mean() if self.reduction == "mean" else losses.sum())
+        total = float(losses.sum())
+        return total / losses.size if self.reduction == "mean" else total
 
     def _adjoint(self, adjoint: ArrayLike | None) -> Any:
         """Return the adjoint of each loss: one number for all, or an array of their shape."""
@@ -166,11 +176,14 @@ class MSELoss(Loss):
            [3.]])
     """
 
-    def __call__(self, prediction: Array, target: Array) -> Any:
-        """Return the mean squared error of prediction (N, D_out) and target (N, D_out)."""
-        prediction = check_matrix(prediction, "prediction")
-        target = check_matrix(target, "target")
+    def check(self, prediction: Array, target: NDArray[Any]) -> tuple[Array, NDArray[Any]]:
+        """Return two finite matrices of one shape, or say why they are not."""
+        prediction, target = check_matrix(prediction, "prediction"), check_matrix(target, "target")
         check_same_shape(prediction, target)
+        return prediction, target
+
+    def forward(self, prediction: Array, target: NDArray[Any]) -> Any:
+        """Return the mean squared error of prediction (N, D_out) and target (N, D_out)."""
         self._residual = prediction - target  # (N, D_out)
         return self._reduce(np.square(self._residual))
 
@@ -204,12 +217,15 @@ class CrossEntropyLoss(Loss):
     np.float64(0.0)
     """
 
-    def __call__(self, logits: Array, y: Labels) -> Any:
+    def check(self, prediction: Array, target: NDArray[Any]) -> tuple[Array, Labels]:
+        """Return finite logits and as many labels of their columns, or say why they are not."""
+        logits = check_matrix(prediction, "logits")
+        return logits, check_labels(target, n_samples=len(logits), n_classes=logits.shape[1])
+
+    def forward(self, prediction: Array, target: NDArray[Any]) -> Any:
         """Return the mean cross-entropy in nats of logits (N, C) and labels (N,)."""
-        logits = check_matrix(logits, "logits")
-        self._y = check_labels(y, n_samples=len(logits), n_classes=logits.shape[1])
-        self._log_p = log_softmax(logits)  # (N, C)
-        return self._reduce(-self._log_p[np.arange(len(logits)), self._y])
+        self._log_p, self._y = log_softmax(prediction), target  # (N, C), (N,)
+        return self._reduce(-self._log_p[np.arange(len(target)), target])
 
     def backward(self, adjoint: ArrayLike | None = None) -> Array:
         """Return the adjoint of the logits, (N, C)."""
@@ -247,9 +263,9 @@ class BCEWithLogitsLoss(Loss):
            [ 0. ]])
     """
 
-    def __call__(self, logits: Array, target: Array) -> Any:
-        """Return the mean binary cross-entropy in nats of logits and targets, both (N, C)."""
-        logits = check_matrix(logits, "logits")
+    def check(self, prediction: Array, target: NDArray[Any]) -> tuple[Array, NDArray[Any]]:
+        """Return finite logits and targets in [0, 1] of their shape, or say why they are not."""
+        logits = check_matrix(prediction, "logits")
         target = check_matrix(target, "target").astype(logits.dtype, copy=False)
         check_same_shape(logits, target, ("logits", "target"))
         if target.min() < 0 or target.max() > 1:
@@ -257,11 +273,15 @@ class BCEWithLogitsLoss(Loss):
                 f"target must lie in [0, 1], got values from {target.min():g} to "
                 f"{target.max():g}. Pass 0 and 1, or probabilities."
             )
-        self._logits, self._target = logits, target
-        log_term = np.log1p(np.exp(-np.abs(logits)))  # last, so that it survives beside 0
-        return self._reduce(np.maximum(logits, 0) - logits * target + log_term)
+        return logits, target
+
+    def forward(self, prediction: Array, target: NDArray[Any]) -> Any:
+        """Return the mean binary cross-entropy in nats of logits and targets, both (N, C)."""
+        self._z, self._target = prediction, target
+        log_term = np.log1p(np.exp(-np.abs(self._z)))  # last, so that it survives beside 0
+        return self._reduce(np.maximum(self._z, 0) - self._z * target + log_term)
 
     def backward(self, adjoint: ArrayLike | None = None) -> Array:
         """Return the adjoint of the logits, (N, C)."""
-        residual = sigmoid(self._logits) - self._target
+        residual = sigmoid(self._z) - self._target
         return np.asarray(self._adjoint(adjoint) * residual)

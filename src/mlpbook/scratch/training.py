@@ -4,6 +4,7 @@ One pass over the shuffled data is an epoch; one batch of it makes one step. The
 whole of it, and line for line the one in `mlpbook.pytorch.training`.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,29 +13,33 @@ from numpy.typing import ArrayLike, NDArray
 from mlpbook.data import batches
 from mlpbook.evaluation import error_rate
 from mlpbook.history import History
-from mlpbook.loop import divergence, progress_bar
-from mlpbook.scratch.losses import CrossEntropyLoss, MSELoss
-from mlpbook.scratch.network import MLP
-from mlpbook.scratch.optimizers import SGD
-from mlpbook.validation import check_labels, check_matrix, check_positive_int
+from mlpbook.loop import EarlyStopping, check_options, divergence, progress_bar
+from mlpbook.scratch.losses import Loss
+from mlpbook.scratch.network import Sequential
+from mlpbook.scratch.optimizers import Optimizer, clip_gradient_norm
+from mlpbook.scratch.schedules import Schedule
+from mlpbook.validation import check_labels, check_matrix
 
 __all__ = ["fit"]
 
 Array = NDArray[np.floating[Any]]
-Loss = CrossEntropyLoss | MSELoss
 
 
+@np.errstate(all="ignore")  # a run that diverges ends with an error of its own
 def fit(
-    model: MLP,
+    model: Sequential,
     loss_fn: Loss,
-    optimizer: SGD,
+    optimizer: Optimizer,
     X: ArrayLike,
     y: ArrayLike,
     *,
     epochs: int,
     batch_size: int,
     rng: np.random.Generator,
+    schedule: Schedule | None = None,
+    max_norm: float | None = None,
     validation: tuple[ArrayLike, ArrayLike] | None = None,
+    patience: int | None = None,
     progress: bool = False,
     history: History | None = None,
 ) -> History:
@@ -52,8 +57,16 @@ def fit(
         Passes over the data; samples a step (the last batch of an epoch may be smaller).
     rng : numpy.random.Generator
         Shuffles the data anew in every epoch.
+    schedule : callable, optional
+        The learning rate of each step, from its number: see `mlpbook.scratch.schedules`. Steps
+        are counted from 0 over the whole `history`. Left out, the optimizer's own rate stays.
+    max_norm : float, optional
+        Clips the norm of the gradient: see `clip_gradient_norm`.
     validation : pair (X, y), optional
         Held-out data, evaluated after every epoch.
+    patience : int, optional
+        Stops when the validation loss has not fallen below its lowest for so many epochs. Needs
+        `validation`; at the end the network gets back the parameters of its best epoch.
     progress : bool
         Whether to draw a progress bar, on standard error.
     history : History, optional
@@ -63,7 +76,7 @@ def fit(
     -------
     History
         Per epoch, the mean of the batch losses weighted by batch size (measured while the model
-        changes), and the validation loss and error.
+        changes), and the validation loss and error. The network is left in evaluation mode.
 
     Raises
     ------
@@ -74,6 +87,9 @@ def fit(
 
     Examples
     --------
+    >>> from mlpbook.scratch.losses import CrossEntropyLoss
+    >>> from mlpbook.scratch.network import MLP
+    >>> from mlpbook.scratch.optimizers import SGD
     >>> rng = np.random.default_rng(0)
     >>> X = rng.standard_normal((64, 2)); y = (X[:, 0] > 0).astype(int)
     >>> model = MLP([2, 8, 2], rng=rng)
@@ -82,38 +98,58 @@ def fit(
     >>> history.train_loss[-1] < history.train_loss[0]
     True
     """
-    X, y = _check_data(model, X, y)
+    X, y = _check_data(model, loss_fn, X, y)
     if validation is not None:
-        validation = _check_data(model, *validation)
-    check_positive_int(batch_size, "batch_size")
+        validation = _check_data(model, loss_fn, *validation)
+    check_options(epochs, batch_size, rng, max_norm, patience, validation)
     history = History() if history is None else history
-    for epoch in progress_bar(check_positive_int(epochs, "epochs"), history, show=progress):
+    stopping = EarlyStopping(patience)
+    for epoch in progress_bar(epochs, history, show=progress):
+        model.train()
         total = 0.0
         for batch in batches(len(X), batch_size, rng=rng):
-            with np.errstate(over="ignore", invalid="ignore"):  # divergence is reported below
-                output = model.forward(X[batch])
-                loss = loss_fn(output, y[batch]) if np.isfinite(output).all() else np.inf
-                if not np.isfinite(loss):
-                    raise divergence(epoch, history, optimizer.lr)
-                model.backward(loss_fn.backward())
-                optimizer.step(model.gradients())
+            if schedule is not None:
+                optimizer.lr = schedule(len(history.batch_loss))
+            loss = loss_fn.forward(model.forward(X[batch]), y[batch])
+            if not math.isfinite(loss):
+                raise divergence(epoch, history, optimizer.lr)
+            model.backward(loss_fn.backward(), input_gradient=False)
+            if max_norm is not None:
+                clip_gradient_norm(model.gradients(), max_norm)
+            optimizer.step(model.gradients())
             history.batch_loss.append(loss)
             total += loss * len(batch)
-        if not all(np.isfinite(p).all() for p in model.parameters()):
+        if not np.isfinite(model.parameters().flat).all():
             raise divergence(epoch, history, optimizer.lr)
+        model.eval()
         history.train_loss.append(total / len(X))
         if validation is not None:
-            output = model(validation[0])
-            history.validation_loss.append(loss_fn(output, validation[1]))
+            output = model.forward(validation[0])
+            loss = loss_fn.forward(output, validation[1])
+            if not math.isfinite(loss):
+                raise divergence(epoch, history, optimizer.lr)
+            history.validation_loss.append(loss)
             if validation[1].ndim == 1:
                 history.validation_error.append(error_rate(output.argmax(axis=1), validation[1]))
+            if stopping.is_over(loss, model.state_dict):
+                break
+    if stopping.state is not None:
+        model.load_state_dict(stopping.state)
     return history
 
 
-def _check_data(model: MLP, X: ArrayLike, y: ArrayLike) -> tuple[Array, NDArray[Any]]:
-    """Return inputs and targets that fit the model, or say what does not."""
-    dtype = model.parameters()[0].dtype
+def _check_data(
+    model: Sequential, loss_fn: Loss, X: ArrayLike, y: ArrayLike
+) -> tuple[Array, NDArray[Any]]:
+    """Return inputs and targets that fit the model and the loss, or say what does not."""
+    if loss_fn.reduction == "none":
+        raise ValueError('loss_fn must return a number, got reduction "none". Use "mean".')
+    dtype = model.parameters().flat.dtype
     X = check_matrix(X, "X", model.n_in).astype(dtype, copy=False)
+    n_out = X.shape[1] if model.n_out is None else model.n_out
     if np.ndim(y) == 1:
-        return X, check_labels(y, len(X), model.n_out)
-    return X, check_matrix(y, "y", model.n_out, n_samples=len(X)).astype(dtype, copy=False)
+        y = check_labels(y, len(X), n_out)
+    else:
+        y = check_matrix(y, "y", n_out, n_samples=len(X)).astype(dtype, copy=False)
+    loss_fn.check(np.zeros((len(X), n_out), dtype), y)
+    return X, y
