@@ -6,7 +6,6 @@ because each layer knows its own vector-Jacobian product. All parameters are vie
 """
 
 import os
-import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -194,7 +193,9 @@ class Sequential:
         try:
             with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
                 state = {name: arrays[name] for name in arrays}
-        except (AttributeError, EOFError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        except OSError:
+            raise  # no file, or no permission: the system's message says so
+        except Exception as error:  # a broken file may provoke anything
             raise ValueError(
                 f"{os.fspath(path)} must be a file that save wrote, but it cannot be read as one "
                 f"({error}). Save the network again."
