@@ -336,6 +336,38 @@ def test_no_network_beats_the_constant_above_the_threshold_and_one_does_below(rn
         assert objective(unit, X, y, weight_decay=0.9 * kappa).total < constant
 
 
+def test_from_any_network_the_objective_falls_along_a_path_to_the_constant(rng):
+    """The corollary's path above the threshold; below it, from a better network, it rises."""
+    X, y = np.array([[-1.0], [0.0], [1.0]]), np.array([[1.0], [0.0], [1.0]])  # kappa = 1/9
+
+    def along(params, decay):
+        """The objective on the path, for c from 1 to 0, and its end."""
+        offset, values = forward(params, X)[0].mean(axis=0) - y.mean(axis=0), []
+        for c in np.linspace(1, 0, 101):
+            scaled = Parameters(*(np.sqrt(c) * p for p in params))
+            mean = y.mean(axis=0) + np.sqrt(c) * offset  # where the mean prediction goes
+            scaled = scaled._replace(b2=scaled.b2 + mean - forward(scaled, X)[0].mean(axis=0))
+            values.append(objective(scaled, X, y, weight_decay=decay).total)
+        return np.array(values)
+
+    constant = y.var() / 2
+    for decay in (1 / 9, 0.2):
+        for _ in range(30):
+            params = initialize(1, 4, 1, rng=rng)
+            params = Parameters(*(rng.exponential() * p for p in params))
+            params = params._replace(b1=rng.standard_normal(4), b2=rng.standard_normal(1))
+            values = along(params, decay)
+            start = objective(params, X, y, weight_decay=decay).total
+            assert abs(values[0] - start) < 1e-12
+            assert np.all(np.diff(values) < 0)
+            assert abs(values[-1] - constant) < 1e-12
+    W = np.array([[0.1]])
+    unit = Parameters(W, np.zeros(1), W, np.array([2 / 3 - 1e-2 / 3]))
+    values = along(unit, 0.1)  # u = 1, b = 0 attains kappa
+    assert values[0] < constant
+    assert values[-1] > values[0]
+
+
 def test_the_theorem_needs_the_penalty_on_both_layers(rng):
     """Counterexample: with W2 alone penalised, a large W1 beats the constant at any decay."""
     X, y = np.array([[-1.0], [0.0], [1.0]]), np.array([[1.0], [0.0], [1.0]])  # kappa = 1/9
