@@ -32,7 +32,7 @@ Array = NDArray[Any]
 
 
 def linear(dZ: Array, A: Array, W: Array) -> tuple[Array, Array, Array]:
-    """Return dA (N, n_in), dW (n_out, n_in), db (n_out,) of Z = A W^T + 1 b^T, dZ (N, n_out)."""
+    """Adjoints of A (N, n_in), W (n_out, n_in), b (n_out,), from dZ."""
     return dZ @ W, dZ.T @ A, dZ.sum(axis=0)
 
 
@@ -54,13 +54,14 @@ def gather(dY: Array, index: NDArray[np.intp], n: int) -> Array:
 
 
 def broadcast(dY: Array, shape: tuple[int, ...]) -> Array:
-    """Return the adjoint, of the given shape, of an array that NumPy broadcast to dY's shape.
+    """Add up dY over the axes along which NumPy broadcast from shape.
 
-    >>> broadcast(np.ones((5, 3)), (3,)), broadcast(np.ones((5, 3)), (5, 1)).shape
-    (array([5., 5., 5.]), (5, 1))
+    >>> broadcast(np.ones((5, 3)), (3,))
+    array([5., 5., 5.])
     """
-    dY = dY.sum(axis=tuple(range(dY.ndim - len(shape))))  # the axes that were put in front
-    stretched = tuple(k for k, n in enumerate(shape) if n == 1 and dY.shape[k] != 1)
+    in_front = tuple(range(dY.ndim - len(shape)))
+    dY = dY.sum(axis=in_front)
+    stretched = tuple(k for k, n in enumerate(shape) if n == 1)
     return np.asarray(dY.sum(axis=stretched, keepdims=True))
 
 
