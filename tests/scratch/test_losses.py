@@ -1,6 +1,7 @@
 """Losses: hand computations, algebraic identities, finite differences, PyTorch."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -263,3 +264,29 @@ def test_losses_reject_what_would_train_on_nonsense():
             BCEWithLogitsLoss()(np.zeros((2, 1)), np.array([[0.5], [bad]]))
     with pytest.raises(ValueError, match="logits must be finite"):
         BCEWithLogitsLoss()(np.array([[-np.inf]]), np.array([[0.0]]))
+
+
+ANYTHING = st.one_of(
+    hnp.arrays(
+        st.sampled_from([np.float64, np.int64, np.uint8, np.bool_, np.complex64]),
+        hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3),
+    ),
+    st.lists(st.lists(st.one_of(st.integers(-2, 3), st.floats()), max_size=3), max_size=3),
+    st.sampled_from([None, "text", object(), [[1, 2], [3]]]),
+)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@given(prediction=ANYTHING, target=ANYTHING)
+def test_whatever_comes_in_has_a_loss_or_is_refused_in_words(loss, prediction, target):
+    loss_fn, message = loss(), None
+    try:
+        with np.errstate(over="ignore"):  # the square of 1e300
+            value = loss_fn(prediction, target)
+    except (ValueError, TypeError) as error:
+        message = str(error)
+    if message is None:
+        assert value >= -1e-9
+        assert loss_fn.backward().shape == np.shape(prediction)
+    else:
+        assert re.match(r"\w+ must .*, got .*\. [A-Z].*", message, re.DOTALL)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from mlpbook.scratch import optimizers
 from mlpbook.scratch.flat import Views
@@ -294,3 +295,27 @@ def test_options_of_the_adaptive_ones_out_of_range_are_refused(optimizer):
             optimizer(w, **{option: value})
     with pytest.raises(ValueError, match="Pass model.parameters"):
         optimizer([])
+
+
+@pytest.mark.parametrize("make", FIVE)
+@given(
+    shapes=st.lists(hnp.array_shapes(max_dims=2, max_side=3), min_size=1, max_size=3),
+    dtype=st.sampled_from([np.float32, np.float64]),
+    seed=st.integers(0, 99),
+)
+def test_steps_are_finite_move_every_entry_and_repeat_to_the_bit(make, shapes, dtype, seed):
+    n = sum(math.prod(shape) for shape in shapes)
+    results = []
+    for _ in range(2):
+        rng = np.random.default_rng(seed)
+        theta = Views(np.ones(n, dtype), shapes)
+        optimizer = make(theta)
+        for scale in (1e-4, 1.0, 1e4):
+            before = theta.flat.copy()
+            gradients = Views((scale * rng.uniform(1, 2, n)).astype(dtype), shapes)
+            optimizer.step(gradients)
+            assert (theta.flat < before).all()
+        assert theta.flat.dtype == dtype
+        assert np.isfinite(theta.flat).all()
+        results.append(theta.flat)
+    assert np.array_equal(*results)

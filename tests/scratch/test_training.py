@@ -1,9 +1,12 @@
 """The loop: what it computes, what it records, what it refuses, how it stops."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from mlpbook.history import History
 from mlpbook.loop import EarlyStopping
@@ -390,6 +393,22 @@ def test_options_that_have_no_meaning_are_refused_before_any_weight_changes(data
     assert np.array_equal(model.parameters().flat, before)
 
 
+def test_an_optimizer_over_other_parameters_is_refused_and_a_plain_list_is_not(data):
+    X, y = data
+    model, other = network(), network()
+    with pytest.raises(
+        ValueError, match=r"optimizer must be over this model's parameters.*Make it"
+    ):
+        run(model, X, y, optimizer=SGD(other.parameters(), 0.1))
+    run(other, X, y)
+    run(model, X, y, optimizer=SGD(list(model.parameters()), 0.1))
+    assert np.array_equal(model.parameters().flat, other.parameters().flat)
+    optimizer = SGD(model.parameters(), 0.1)
+    model.layers[0].W = np.ones((5, 3))
+    with pytest.raises(ValueError, match="after the last change of a layer"):
+        run(model, X, y, optimizer=optimizer)
+
+
 def test_divergence_seen_only_on_the_validation_data_is_reported_too(data):
     X, y = data
     with pytest.raises(FloatingPointError, match="diverged in epoch 1"):
@@ -407,6 +426,47 @@ def test_divergence_in_the_last_step_of_an_epoch_is_reported(data):
 
     with pytest.raises(FloatingPointError, match="diverged in epoch 1"):
         run(model, X, y, optimizer=BadStep(model.parameters(), 0.1), batch_size=20)
+
+
+LOSS_FUNCTIONS = [CrossEntropyLoss, MSELoss, BCEWithLogitsLoss]
+ANYTHING = st.one_of(
+    hnp.arrays(
+        st.sampled_from([np.float64, np.float32, np.int64, np.uint8, np.bool_, np.complex64]),
+        hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4),
+    ),
+    st.lists(st.lists(st.one_of(st.integers(-2, 3), st.floats()), max_size=3), max_size=4),
+    st.sampled_from([None, "text", object(), [[1, 2], [3]], {}]),
+)
+
+
+@pytest.mark.parametrize("loss", LOSS_FUNCTIONS)
+@given(X=ANYTHING, y=ANYTHING)
+def test_whatever_comes_in_is_trained_on_or_refused_in_words_with_the_weights_unchanged(loss, X, y):
+    model, message = network(sizes=(2, 3, 2)), None
+    before = model.parameters().flat.copy()
+    try:
+        history = run(model, X, y, loss_fn=loss(), lr=1e-9, epochs=1)
+    except (ValueError, TypeError, FloatingPointError) as error:
+        message = str(error)
+    if message is None:
+        assert np.isfinite(history.batch_loss).all()
+        assert np.isfinite(model.parameters().flat).all()
+    elif "diverged" not in message:
+        assert re.match(r"\w+ must .*, (got|but) .*\. [A-Z].*", message, re.DOTALL)
+        assert np.array_equal(model.parameters().flat, before)
+
+
+def test_memory_mapped_data_are_read_and_never_written(data, tmp_path):
+    X, y = data
+    np.save(tmp_path / "X.npy", X)
+    before = (tmp_path / "X.npy").read_bytes()
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r+")
+    a, b = network(), network()
+    run(a, X, y)
+    run(b, mapped, y)
+    mapped.flush()
+    assert np.array_equal(a.parameters().flat, b.parameters().flat)
+    assert (tmp_path / "X.npy").read_bytes() == before
 
 
 @given(data=st.data())

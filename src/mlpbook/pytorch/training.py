@@ -65,6 +65,12 @@ def fit(
     if validation is not None:
         validation = _check_data(model, loss_fn, *validation)
     check_options(epochs, batch_size, rng, max_norm, patience, validation)
+    theirs = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    if not theirs <= {id(p) for p in model.parameters()}:
+        raise ValueError(
+            "optimizer must be over this model's parameters, got one over others. "
+            "Make it from model.parameters(), after the last change of a layer."
+        )
     history = History() if history is None else history
     stopping = EarlyStopping(patience)
     for epoch in progress_bar(epochs, history, show=progress):

@@ -164,7 +164,7 @@ class Linear(Layer):
     def backward_parameters(self, dZ: Array) -> None:
         """Set dW (n_out, n_in) and db (n_out,), from dZ (N, n_out)."""
         np.matmul(dZ.T, self._X, out=self.dW)
-        dZ.sum(axis=0, out=self.db)
+        np.matmul(dZ.T, np.ones(len(dZ), dZ.dtype), out=self.db)  # a sum, but faster
 
     @property
     def n_in(self) -> int:

@@ -102,8 +102,13 @@ def fit(
     if validation is not None:
         validation = _check_data(model, loss_fn, *validation)
     check_options(epochs, batch_size, rng, max_norm, patience, validation)
+    if [*map(id, optimizer.parameters)] != [*map(id, model.parameters())]:
+        raise ValueError(
+            "optimizer must be over this model's parameters, got one over others. "
+            "Make it from model.parameters(), after the last change of a layer."
+        )
     history = History() if history is None else history
-    stopping = EarlyStopping(patience)
+    stopping, theta = EarlyStopping(patience), model.parameters().flat
     for epoch in progress_bar(epochs, history, show=progress):
         model.train()
         total = 0.0
@@ -119,7 +124,7 @@ def fit(
             optimizer.step(model.gradients())
             history.batch_loss.append(loss)
             total += loss * len(batch)
-        if not np.isfinite(model.parameters().flat).all():
+        if not np.isfinite(theta).all():
             raise divergence(epoch, history, optimizer.lr)
         model.eval()
         history.train_loss.append(total / len(X))
