@@ -12,8 +12,14 @@ def test_a_matrix_product_counts_m_k_n():
     left = counted(np.ones((2, 3)), tally)
     left @ np.ones((3, 5))
     assert tally["matmul"] == 2 * 3 * 5
+
+
+def test_a_product_with_a_vector_is_kept_apart():
+    tally = Counter()
+    left = counted(np.ones((2, 3)), tally)
     left @ np.ones(3)
-    assert tally["matmul"] == 2 * 3 * 5 + 2 * 3
+    np.dot(np.ones(2), left)
+    assert tally == {"matvec": 2 * 3 + 2 * 3}
 
 
 def test_a_product_is_counted_whichever_side_is_marked_and_once_if_both_are():

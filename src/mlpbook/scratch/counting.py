@@ -30,7 +30,7 @@ class Counted(np.ndarray[Any, Any]):
             options["out"] = tuple(np.asarray(x) for x in options["out"])
         result = getattr(ufunc, method)(*plain, **options)
         if method == "__call__" and ufunc is np.matmul:
-            self.tally["matmul"] += int(np.size(result)) * int(plain[0].shape[-1])
+            self._note_product(plain, result)
         elif method == "__call__" and ufunc is np.multiply:
             self.tally["multiply"] += int(np.size(result))
         return counted(result, self.tally) if isinstance(result, np.ndarray) else result
@@ -39,9 +39,13 @@ class Counted(np.ndarray[Any, Any]):
         """Note ``np.dot``, which is no ufunc, like the operator ``@``."""
         result = super().__array_function__(function, types, args, options)
         if function is np.dot:
-            self.tally["matmul"] += int(np.size(result)) * int(np.shape(args[0])[-1])
+            self._note_product(args, result)
             return counted(np.asarray(result), self.tally)
         return result
+
+    def _note_product(self, factors: Any, result: Any) -> None:
+        kind = "matmul" if min(np.ndim(factor) for factor in factors) > 1 else "matvec"
+        self.tally[kind] += int(np.size(result)) * int(np.shape(factors[0])[-1])
 
 
 def counted(values: NDArray[Any], tally: Counter[str]) -> Counted:
@@ -52,8 +56,9 @@ def counted(values: NDArray[Any], tally: Counter[str]) -> Counted:
     values : array
     tally : Counter
         ``tally["matmul"]`` grows by m k n for each product (m, k) @ (k, n), by ``@`` or
-        ``np.dot``, the count of the textbook method; ``tally["multiply"]`` by the number of
-        entries of each product entry by entry.
+        ``np.dot``, the count of the textbook method; ``tally["matvec"]`` likewise where one of
+        the two is a vector; ``tally["multiply"]`` by the number of entries of each product entry
+        by entry.
 
     Examples
     --------
