@@ -229,6 +229,24 @@ def test_first_line_is_the_derivative_of_each_loss(agree, rng):
         agree(formula, loss_fn.backward())
 
 
+@pytest.mark.equation("eq-backprop-batch", tolerance=1e-13)
+def test_modules_compute_the_recursion(agree, rng):
+    """The library's network against the matrix recursion, written out for its parameters."""
+    W, b, X, Y = draw(rng)
+    *_, dW, db = batch_adjoints(W, b, X, Y, 0.0)
+    model, loss_fn = MLP(SIZES, Tanh, rng=rng), CrossEntropyLoss()
+    for own, given in zip(
+        model.parameters(), itertools.chain(*zip(W, b, strict=True)), strict=True
+    ):
+        own[...] = given
+    loss_fn(model(X), Y)
+    model.backward(loss_fn.backward())
+    for own, right in zip(
+        model.gradients(), itertools.chain(*zip(dW, db, strict=True)), strict=True
+    ):
+        agree(own, right)
+
+
 def kept_bytes(model):
     """Bytes of what a forward pass left in the layers, each block of memory once."""
     blocks = {}
