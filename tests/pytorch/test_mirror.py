@@ -135,7 +135,58 @@ def test_bad_input_and_divergence_get_the_errors_of_scratch(rng):
         run(X, y + 3 - y)
     with pytest.raises(ValueError, match="10 labels, got 9"):
         run(X, y[:-1])
+    with pytest.raises(TypeError, match="y must .* ragged"):
+        run(X, [[0], *y[1:]])
     with pytest.raises(ValueError, match=r"n_samples, 4\), got \(2, 1, 28, 28\)"):
         model(torch.zeros(2, 1, 28, 28))
     with pytest.raises(FloatingPointError, match=r"epoch \d+.*rate 1e\+200"):
         run(X, y, lr=1e200)
+
+
+def test_options_of_fit_are_checked_as_those_of_scratch(rng):
+    _, model = pair()
+    _, other = pair()
+    X, y = rng.standard_normal((10, 4)), rng.integers(3, size=10)
+
+    def run(model=model, loss_fn=None, optimizer=None, **options):
+        torch_training.fit(
+            model,
+            loss_fn or torch.nn.CrossEntropyLoss(),
+            optimizer or torch.optim.SGD(model.parameters(), lr=0.1),
+            X,
+            y,
+            **{"epochs": 2, "batch_size": 4, "rng": np.random.default_rng(0)} | options,
+        )
+
+    with pytest.raises(ValueError, match="max_norm"):
+        run(max_norm=-1)
+    with pytest.raises(ValueError, match="patience needs validation data"):
+        run(patience=1)
+    with pytest.raises(ValueError, match='reduction "none"'):
+        run(loss_fn=torch.nn.CrossEntropyLoss(reduction="none"))
+    with pytest.raises(ValueError, match="optimizer must be over this model's parameters"):
+        run(optimizer=torch.optim.SGD(other.parameters(), lr=0.1))
+    # a part of the parameters is PyTorch's way to freeze the rest
+    frozen = model.layers[0].W.detach().clone()
+    run(optimizer=torch.optim.SGD(list(model.parameters())[2:], lr=0.1))
+    assert torch.equal(model.layers[0].W, frozen)
+    assert not model.training
+
+
+@pytest.mark.parametrize("module", [torch_network.Sequential, torch_layers.Residual])
+def test_layers_that_make_no_network_are_refused(module, rng):
+    with pytest.raises(ValueError, match="layers is empty"):
+        module([])
+    with pytest.raises(
+        ValueError, match=r"F\(X\) must have the shape of X, \(4, 3\), got \(4, 1\)"
+    ):
+        torch_layers.Residual([torch.nn.Linear(3, 1)])(torch.ones(4, 3))
+
+
+def test_a_network_knows_its_widths_by_its_parameters(rng):
+    Sequential, Linear = torch_network.Sequential, torch_layers.Linear
+    model = Sequential([torch.nn.BatchNorm1d(4), Linear(4, 3, rng=rng), torch.nn.ReLU()])
+    assert (model.n_in, model.n_out) == (4, 3)
+    empty = Sequential([torch.nn.ReLU()])
+    assert (empty.n_in, empty.n_out, empty.n_parameters) == (None, None, 0)
+    assert empty(torch.tensor([[-1.0, 2.0]])).tolist() == [[0, 2]]

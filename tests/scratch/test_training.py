@@ -146,6 +146,8 @@ def test_a_float32_network_stays_float32(data):
         (lambda X, y: (X, y - 1), ValueError, "got -1"),
         (lambda X, y: (X, y + 0.5), TypeError, "integer labels"),
         (lambda X, y: (X[:0], y[:0]), ValueError, "empty"),
+        (lambda X, y: (X, [[0], *y[1:]]), TypeError, "y must .* ragged"),
+        (lambda X, y: ([[0], [0, 1]], y), TypeError, "X must .* ragged"),
     ],
 )
 def test_bad_data_are_refused_before_any_weight_changes(data, spoil, error, message):
@@ -201,6 +203,7 @@ def test_a_run_can_be_continued_in_one_history(data):
 
 
 def test_the_progress_bar_is_drawn_only_when_asked_for(data, capsys):
+    pytest.importorskip("tqdm")
     run(network(), *data)
     assert capsys.readouterr().err == ""
     run(network(), *data, progress=True)

@@ -18,7 +18,7 @@ from mlpbook.data import batches
 from mlpbook.history import History
 from mlpbook.loop import EarlyStopping, check_options, divergence, progress_bar
 from mlpbook.pytorch.network import Sequential
-from mlpbook.validation import check_labels, check_matrix
+from mlpbook.validation import check_array, check_labels, check_matrix
 
 __all__ = ["fit"]
 
@@ -120,16 +120,18 @@ def _check_data(model: Sequential, loss_fn: nn.Module, X: Data, y: Data) -> tupl
     if getattr(loss_fn, "reduction", "mean") == "none":
         raise ValueError('loss_fn must return a number, got reduction "none". Use "mean".')
     parameter = next(model.parameters())
-    X = check_matrix(_array(X), "X", model.n_in)
-    if np.ndim(y) == 1:
-        y = check_labels(_array(y), len(X), model.n_out)
+    X = check_matrix(_array(X, "X"), "X", model.n_in)
+    y = _array(y, "y")
+    if y.ndim == 1:
+        y = check_labels(y, len(X), model.n_out)
         return torch.as_tensor(X).to(parameter), torch.as_tensor(y, device=parameter.device)
-    y = check_matrix(_array(y), "y", model.n_out, n_samples=len(X))
+    y = check_matrix(y, "y", model.n_out, n_samples=len(X))
     return torch.as_tensor(X).to(parameter), torch.as_tensor(y).to(parameter)
 
 
-def _array(data: Data) -> NDArray[Any]:
+def _array(data: Data, name: str) -> NDArray[Any]:
     """Return data as a writable NumPy array (torch refuses read-only and reversed ones)."""
     if isinstance(data, Tensor):
         return np.asarray(data.detach().cpu())
+    check_array(data, name)  # says in words what is no array of numbers
     return np.require(data, requirements=["C", "W"])

@@ -18,7 +18,7 @@ from mlpbook.scratch.losses import Loss
 from mlpbook.scratch.network import Sequential
 from mlpbook.scratch.optimizers import Optimizer, clip_gradient_norm
 from mlpbook.scratch.schedules import Schedule
-from mlpbook.validation import check_labels, check_matrix
+from mlpbook.validation import check_array, check_labels, check_matrix
 
 __all__ = ["fit"]
 
@@ -152,7 +152,7 @@ def _check_data(
     dtype = model.parameters().flat.dtype
     X = check_matrix(X, "X", model.n_in).astype(dtype, copy=False)
     n_out = X.shape[1] if model.n_out is None else model.n_out
-    if np.ndim(y) == 1:
+    if check_array(y, "y").ndim == 1:
         y = check_labels(y, len(X), n_out)
     else:
         y = check_matrix(y, "y", n_out, n_samples=len(X)).astype(dtype, copy=False)
