@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlpbook.autograd import Tensor, cross_entropy, zero_grad
 from mlpbook.data import batches
 from mlpbook.scratch import layers, losses, network, normalization, optimizers, training
 from mlpbook.scratch.schedules import Schedule, cosine, linear_warmup, step_decay
@@ -88,8 +89,26 @@ def by_pytorch(task):
     return values, [p.detach().numpy() for p in model.parameters()]
 
 
-# mlpbook.autograd joins here: by_autograd(task) with the optimizers of mlpbook.scratch.
-IMPLEMENTATIONS: list[Callable[[Task], Any]] = [by_hand, by_pytorch]
+def by_autograd(task):
+    """The book's own tensors, which share the network's arrays, with the book's optimizers."""
+    parameters = network.MLP(SIZES, rng=np.random.default_rng(3)).parameters()
+    leaves = [Tensor(p, requires_grad=True) for p in parameters]
+    optimizer = getattr(optimizers, task.optimizer)(parameters, lr=1, **task.options)
+    values = []
+    for X, y, optimizer.lr in task.steps():
+        A = Tensor(X)
+        for W, b in zip(leaves[::2], leaves[1::2], strict=True):
+            Z = A @ W.T + b
+            A = getattr(Z, task.activation.lower())()  # not used after the last layer
+        loss = cross_entropy(Z, y) if task.loss == "CrossEntropyLoss" else ((Z - y) ** 2).mean()
+        zero_grad(leaves)
+        loss.backward()
+        optimizer.step([leaf.grad for leaf in leaves])
+        values.append(loss.item())
+    return values, list(parameters)
+
+
+IMPLEMENTATIONS: list[Callable[[Task], Any]] = [by_hand, by_autograd, by_pytorch]
 
 CHANGING = linear_warmup(cosine(1.0, 450), 50, start_factor=0.1)
 
@@ -112,7 +131,7 @@ TASKS = {
     "SGD, sigmoid": Task("SGD", {"momentum": 0.9}, scaled(0.5), activation="Sigmoid"),
     "Adam": Task("Adam", {"weight_decay": 1e-3}, scaled(0.01)),
     "Adam, regression": Task("Adam", {"weight_decay": 1e-3}, scaled(0.01), loss="MSELoss"),
-    "Adam, GELU": Task("Adam", {"betas": (0.8, 0.95)}, scaled(0.01), activation="GELU"),
+    "Adam, ReLU": Task("Adam", {"betas": (0.8, 0.95)}, scaled(0.01), activation="ReLU"),
     "AdamW": Task("AdamW", {"weight_decay": 1e-2}, scaled(0.01)),
 }
 

@@ -45,6 +45,11 @@ def test_batch_normalization_by_hand():
     # running mean 3/4 * 0 + 1/4 * (2, 5); running variance 3/4 * 1 + 1/4 * (4, 0), unbiased
     assert layer.running_mean.tolist() == [0.5, 1.25]
     assert layer.running_var == pytest.approx([1.75, 0.75])
+    # a second batch, 2 higher and twice as wide in the first feature: mean 4, unbiased variance 16
+    layer.forward(2 * X)
+    assert layer.running_mean == pytest.approx([0.75 * 0.5 + 1, 0.75 * 1.25 + 2.5])
+    assert layer.running_var == pytest.approx([0.75 * 1.75 + 4, 0.75 * 0.75])
+    layer.running_mean[...], layer.running_var[...] = [0.5, 1.25], [1.75, 0.75]
     # by the running statistics, (x - 1/2) / sqrt(1.75 + 1/3) and (x - 5/4) / sqrt(0.75 + 1/3)
     layer.eval()
     assert layer.forward(np.array([[1.0, 1.0]])) == pytest.approx(
@@ -203,14 +208,18 @@ def test_a_batch_of_one_is_refused_in_training_only():
 
 @pytest.mark.parametrize("kind", [BatchNorm, LayerNorm])
 def test_options_out_of_range_are_refused(kind):
-    with pytest.raises(ValueError, match="n_features .* got 0"):
+    with pytest.raises(ValueError, match="^n_features .* got 0"):
         kind(0)
     for eps in (0, -1, float("nan")):
-        with pytest.raises(ValueError, match="eps must be a finite number greater than 0"):
+        with pytest.raises(ValueError, match="^eps must be a finite number greater than 0"):
             kind(3, eps=eps)
     for momentum in (-0.1, 1.1):
-        with pytest.raises(ValueError, match="momentum .* at least 0 and at most 1"):
+        with pytest.raises(ValueError, match="^momentum .* at least 0 and at most 1"):
             BatchNorm(3, momentum=momentum)
+
+
+def test_defaults():
+    assert (BatchNorm(2).eps, BatchNorm(2).momentum, LayerNorm(2).eps) == (1e-5, 0.1, 1e-5)
 
 
 def test_defaults_are_pytorchs():

@@ -118,11 +118,11 @@ def test_adam_by_hand():
 
 def test_decay_is_divided_by_the_root_in_adam_and_not_in_adamw():
     # the gradient is 0: Adam sees lambda * w and steps by lr; AdamW shrinks w by lr * lambda
-    coupled, decoupled = np.array([2.0]), np.array([2.0])
+    coupled, decoupled = np.array([4.0]), np.array([4.0])
     Adam([coupled], lr=0.1, weight_decay=0.5).step([np.zeros(1)])
     AdamW([decoupled], lr=0.1, weight_decay=0.5).step([np.zeros(1)])
-    assert coupled == pytest.approx([1.9])
-    assert decoupled == pytest.approx([2 * 0.95])
+    assert coupled == pytest.approx([3.9])
+    assert decoupled == pytest.approx([4 * 0.95])
 
 
 @pytest.mark.parametrize("flat", [False, True], ids=["list", "flat"])
@@ -143,6 +143,16 @@ def test_200_steps_equal_pytorchs_with_a_changing_learning_rate(name, options, f
         b.step()
         for p, q in zip(mine, theirs, strict=True):
             assert p == pytest.approx(q.detach().numpy(), rel=1e-12, abs=1e-13)
+
+
+def test_defaults():
+    w = [np.ones(1)]
+    assert vars(SGD(w, 1)).items() >= {"momentum": 0, "nesterov": False, "weight_decay": 0}.items()
+    adam = {"lr": 0.001, "betas": (0.9, 0.999), "eps": 1e-8, "t": 0}
+    assert vars(Adam(w)).items() >= (adam | {"weight_decay": 0}).items()
+    assert vars(AdamW(w)).items() >= (adam | {"weight_decay": 0.01}).items()
+    rmsprop = {"lr": 0.01, "alpha": 0.99, "eps": 1e-8, "momentum": 0, "weight_decay": 0}
+    assert vars(RMSProp(w)).items() >= (rmsprop | {"centered": False}).items()
 
 
 @pytest.mark.parametrize("name", ["Adam", "AdamW", "RMSProp"])
@@ -173,6 +183,17 @@ def test_one_vector_and_a_list_of_arrays_give_the_same_steps(make, rng):
     for p, q, r in zip(flat, plain, mixed, strict=True):
         assert np.array_equal(p, q)
         assert np.array_equal(p, r)
+
+
+@pytest.mark.parametrize("make", FIVE)
+def test_the_state_for_one_vector_is_one_vector_and_for_a_list_a_list(make):
+    theta = Views(np.ones(8), [(2, 3), (2,)])
+    for parameters, shapes in ((theta, [(8,)]), (list(theta), [(2, 3), (2,)])):
+        optimizer = make(parameters)
+        state = [v for k, v in vars(optimizer).items() if isinstance(v, list) and k != "parameters"]
+        assert state
+        assert all([array.shape for array in arrays] == shapes for arrays in state)
+    assert make(theta).parameters is theta
 
 
 @pytest.mark.parametrize("make", FIVE)
@@ -255,7 +276,7 @@ def test_clipping_refuses_what_has_no_meaning():
     with pytest.raises(ValueError, match="gradients is empty"):
         clip_gradient_norm([], 1.0)
     for max_norm in (0, -1, float("inf")):
-        with pytest.raises(ValueError, match="max_norm must be a finite number greater than 0"):
+        with pytest.raises(ValueError, match="^max_norm must be a finite number greater than 0"):
             clip_gradient_norm([np.ones(1)], max_norm)
 
 
@@ -268,11 +289,11 @@ def test_step_changes_parameters_in_place_and_leaves_gradients_alone():
 
 def test_options_out_of_range_are_refused():
     w = [np.ones(2)]
-    with pytest.raises(ValueError, match="lr must be a finite number greater than 0, got 0"):
+    with pytest.raises(ValueError, match="^lr must be a finite number greater than 0, got 0"):
         SGD(w, lr=0)
-    with pytest.raises(ValueError, match="momentum .* less than 1, got 1"):
+    with pytest.raises(ValueError, match="^momentum .* less than 1, got 1"):
         SGD(w, lr=1, momentum=1)
-    with pytest.raises(ValueError, match="weight_decay .* got -1"):
+    with pytest.raises(ValueError, match="^weight_decay .* got -1"):
         SGD(w, lr=1, weight_decay=-1)
     with pytest.raises(ValueError, match="Pass model.parameters"):
         SGD([], lr=1)
