@@ -1,8 +1,12 @@
 """The network: shapes, counts, and gradients against finite differences."""
 
+import contextlib
 import copy
 import pickle
 import re
+import tempfile
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -339,6 +343,26 @@ def test_a_file_of_another_network_is_refused_and_nothing_changes(tmp_path):
     refused("model.npz must be a file that save wrote")
     with pytest.raises(FileNotFoundError):
         model.load(tmp_path / "nothing.npz")
+
+
+@given(data=st.data())
+def test_a_damaged_file_is_refused_or_harmless(data):
+    model = MLP([2, 3, 1], rng=np.random.default_rng(0))
+    before = model.state_dict()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.npz"
+        model.save(path)
+        content = bytearray(path.read_bytes())
+        for _ in range(data.draw(st.integers(1, 3))):
+            position = data.draw(st.integers(0, len(content) - 1))
+            content[position] ^= data.draw(st.integers(1, 255))
+        path.write_bytes(content[: data.draw(st.sampled_from([len(content), len(content) // 2]))])
+        with contextlib.suppress(ValueError), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.load(path)
+    after = model.state_dict()
+    assert list(before) == list(after)
+    assert all(np.array_equal(before[name], after[name]) for name in before)
 
 
 def test_layers_that_make_no_network_are_refused(rng):

@@ -39,6 +39,11 @@ class Sequential:
         one another, or parameters differ in dtype; in a forward pass, if X is not a finite matrix
         with as many columns as the first layer takes.
 
+    Notes
+    -----
+    ``backward(dY, input_gradient=False)`` stops at the first layer's parameters and returns the
+    adjoint of its output. Training needs no more, and the product left out is often the largest.
+
     Examples
     --------
     >>> rng = np.random.default_rng(0)
@@ -64,11 +69,7 @@ class Sequential:
         return X
 
     def backward(self, dY: Array, *, input_gradient: bool = True) -> Array:
-        """Pass the output's adjoint (N, n_L) back through all layers; return the input's.
-
-        Without `input_gradient` the last product, which training never needs, is left out; what
-        is returned is the adjoint of the first layer's output.
-        """
+        """Pass the output's adjoint (N, n_L) back through all layers; return the input's."""
         for layer in reversed(self.layers[1:]):
             dY = layer.backward(dY)
         if input_gradient:
