@@ -255,10 +255,10 @@ def test_unbroadcast_returns_the_array_itself_if_nothing_was_broadcast():
 # Kinks and ties.
 
 
-def test_relu_has_slope_zero_at_zero():
-    x = leaf([0.0, -0.0])
+def test_relu_has_slope_one_above_zero_and_zero_at_it():
+    x = leaf([-0.5, -0.0, 0.0, 1e-9, 0.5, 2.0])
     x.relu().sum().backward()
-    assert x.grad.tolist() == [0, 0]
+    assert x.grad.tolist() == [0, 0, 0, 1, 1, 1]
 
 
 def test_ties_share_the_adjoint():
@@ -318,6 +318,14 @@ def test_sigmoid_and_tanh_keep_digits_far_out():
     x.grad = None
     x.tanh().sum().backward()
     np.testing.assert_allclose(x.grad, 4 * np.exp(-100.0), rtol=1e-12)
+
+
+def test_sigmoid_is_symmetric():
+    """sigmoid(x) + sigmoid(-x) = 1, also for small x."""
+    x = np.array([0.0, 0.01, 0.5, 0.99, 1.0, 3.0, 40.0])
+    y = Tensor(x).sigmoid().data
+    np.testing.assert_allclose(y, (1 + np.tanh(x / 2)) / 2, rtol=1e-15)
+    np.testing.assert_allclose(y + Tensor(-x).sigmoid().data, 1, rtol=1e-15)
 
 
 def test_large_logits_lose_no_digits():
