@@ -231,6 +231,8 @@ def test_losses_take_any_layout_and_type_and_change_nothing(loss, data):
 
 def test_one_hot_picks_rows_of_the_identity():
     assert losses.one_hot(np.array([1, 0]), 2).tolist() == [[0, 1], [1, 0]]
+    with pytest.raises(ValueError, match="from 0 to 1, got 2"):
+        losses.one_hot(np.array([2]), 2)
 
 
 def test_float32_stays_float32(rng):
@@ -257,12 +259,12 @@ def test_losses_reject_what_would_train_on_nonsense():
         CrossEntropyLoss()(np.array([[np.nan, 0.0]]), np.array([0]))
     with pytest.raises(ValueError, match="empty"):
         MSELoss()(np.zeros((0, 1)), np.zeros((0, 1)))
-    with pytest.raises(ValueError, match=r"target must have the shape of logits, \(4, 1\)"):
+    with pytest.raises(ValueError, match=r"^target must have the shape of logits, \(4, 1\)"):
         BCEWithLogitsLoss()(np.zeros((4, 1)), np.zeros((4, 2)))
     for bad in (-0.1, 1.5):
-        with pytest.raises(ValueError, match=r"target must lie in \[0, 1\], got values from"):
+        with pytest.raises(ValueError, match=r"^target must lie in \[0, 1\], got values from"):
             BCEWithLogitsLoss()(np.zeros((2, 1)), np.array([[0.5], [bad]]))
-    with pytest.raises(ValueError, match="logits must be finite"):
+    with pytest.raises(ValueError, match="^logits must be finite"):
         BCEWithLogitsLoss()(np.array([[-np.inf]]), np.array([[0.0]]))
 
 
@@ -290,3 +292,18 @@ def test_whatever_comes_in_has_a_loss_or_is_refused_in_words(loss, prediction, t
         assert loss_fn.backward().shape == np.shape(prediction)
     else:
         assert re.match(r"\w+ must .*, got .*\. [A-Z].*", message, re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("loss", "names"),
+    [
+        (MSELoss, ("prediction", "target")),
+        (CrossEntropyLoss, ("logits", "y")),
+        (BCEWithLogitsLoss, ("logits", "target")),
+    ],
+)
+def test_messages_name_the_argument(loss, names):
+    with pytest.raises(ValueError, match=f"^{names[0]} must not be empty"):
+        loss()(np.zeros((0, 2)), np.zeros((1, 2)))
+    with pytest.raises(ValueError, match=f"^{names[1]} must not be empty"):
+        loss()(np.zeros((1, 2)), np.zeros((0, 2)))

@@ -152,6 +152,19 @@ def test_parameters_and_gradients_are_views_of_two_vectors(make, rng):
     assert not model(np.ones((7, 4))).any()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_widths_and_activations_of_a_deep_network(dtype):
+    sizes = [4, 6, 5, 3, 2]
+    model = MLP(sizes, rng=np.random.default_rng(0), dtype=dtype)
+    A = model.activations(np.ones((7, 4)))
+    assert [a.shape for a in A] == [(7, n) for n in sizes]
+    assert {a.dtype for a in A} == {model.parameters().flat.dtype} == {np.dtype(dtype)}
+    assert (model.n_in, model.n_out) == (4, 2)
+    for hidden in A[1:-1]:
+        assert (hidden >= 0).all()
+    assert np.array_equal(A[-1], model(np.ones((7, 4))))
+
+
 def test_names_count_each_kind_of_parameter():
     model = three_layer_network()
     assert list(model.named_parameters()) == NAMES
@@ -275,10 +288,10 @@ def test_set_parameters_takes_a_vector_or_arrays_and_is_all_or_nothing():
     for bad, message in [
         (np.zeros(4), r"shape \(3,\), one number for each parameter, got \(4,\)"),
         (np.zeros((1, 3)), r"got \(1, 3\)"),
-        (np.array([1.0, np.nan, 2.0]), "values must be finite"),
+        (np.array([1.0, np.nan, 2.0]), "^values must be finite"),
         ([[[1, 2]]], r"shapes \[\(1, 2\), \(1,\)\], got \[\(1, 2\)\]"),
         ([[[1], [2]], [3]], r"got \[\(2, 1\), \(1,\)\]"),
-        ([[[1, 2]], [np.inf]], "values must be finite"),
+        ([[[1, 2]], [np.inf]], "^values must be finite"),
     ]:
         with pytest.raises(ValueError, match=message):
             model.set_parameters(bad)

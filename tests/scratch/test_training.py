@@ -459,6 +459,52 @@ def test_whatever_comes_in_is_trained_on_or_refused_in_words_with_the_weights_un
         assert np.array_equal(model.parameters().flat, before)
 
 
+def test_every_epoch_shuffles_the_data_anew_with_the_callers_generator(data):
+    seen = []
+
+    class Watching(CrossEntropyLoss):
+        def forward(self, prediction, target):
+            seen.extend(target.tolist())
+            return super().forward(prediction, target)
+
+    labels = np.arange(20)
+    run(network(sizes=(3, 20)), data[0], labels, loss_fn=Watching(), epochs=3, batch_size=8, seed=4)
+    own = np.random.default_rng(4)
+    assert seen == [label for _ in range(3) for label in own.permutation(20).tolist()]
+
+
+def test_nobody_asks_the_first_layer_for_the_adjoint_of_the_data(data):
+    class First(Linear):
+        def backward(self, dZ):
+            raise AssertionError("the first layer's input gradient was computed")
+
+    own = np.random.default_rng(0)
+    model = Sequential([First(3, 4, rng=own), ReLU(), Linear(4, 2, rng=own)])
+    before = model.parameters()[0].copy()
+    run(model, *data)
+    assert not np.array_equal(model.parameters()[0], before)
+
+
+def test_data_are_cast_to_the_networks_dtype_once_and_for_all(rng):
+    dtypes = set()
+
+    class Watching(MSELoss):
+        def forward(self, prediction, target):
+            dtypes.update([prediction.dtype, target.dtype])
+            return super().forward(prediction, target)
+
+    X, Y = rng.standard_normal((6, 3)), rng.standard_normal((6, 2))
+    run(network(dtype=np.float32), X, Y, loss_fn=Watching(), validation=(X, Y))
+    assert dtypes == {np.dtype(np.float32)}
+
+
+def test_targets_of_another_number_or_width_are_named_y(rng):
+    X, Y = rng.standard_normal((6, 3)), rng.standard_normal((6, 2))
+    for bad in (Y[:-1], Y[:, :1], Y.T):
+        with pytest.raises(ValueError, match=r"^y must have shape \(6, 2\), got"):
+            run(network(), X, bad, loss_fn=MSELoss())
+
+
 def test_memory_mapped_data_are_read_and_never_written(data, tmp_path):
     X, y = data
     np.save(tmp_path / "X.npy", X)
