@@ -137,6 +137,13 @@ def test_activation_layers_keep_dtype_and_stay_finite_from_minus_1e4_to_1e4(name
         assert np.isfinite(array).all()
 
 
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_every_activation_layer_knows_its_function_and_derivative(name, rng):
+    layer, Z = getattr(layers, name)(), away_from_kinks(rng, (3, 4))
+    assert layer.function(Z) == pytest.approx(layer.forward(Z), rel=1e-15)
+    assert layer.derivative(Z) == pytest.approx(layer.backward(np.ones((3, 4))), rel=1e-12)
+
+
 def test_the_first_layer_may_leave_the_input_gradient_out(rng):
     layer, X, dZ = Linear(3, 2, rng=rng), rng.standard_normal((4, 3)), rng.standard_normal((4, 2))
     layer.forward(X)
@@ -208,7 +215,7 @@ def test_dropout_keeps_the_dtype_its_seed_and_its_input(dtype):
 
 def test_dropout_refuses_what_is_no_probability_or_no_generator(rng):
     for p in (1, -0.1, float("nan")):
-        with pytest.raises(ValueError, match="p must be .* at least 0 and less than 1"):
+        with pytest.raises(ValueError, match="^p must be .* at least 0 and less than 1"):
             Dropout(p, rng=rng)
     with pytest.raises(TypeError, match="rng must be a numpy.random.Generator"):
         Dropout(0.5, rng=0)
