@@ -252,6 +252,8 @@ def test_an_array_or_a_layer_put_in_the_place_of_another_is_trained(rng):
     SGD(theta, 0.1).step(model.gradients())
     assert not np.array_equal(model(X), before)
     assert theta[0] is model.layers[0].W
+    model.layers[0].W = np.zeros((4, 3))
+    assert model.named_parameters()["W1"].base is model.parameters().flat
 
 
 def test_modes_reach_every_layer_and_return_the_network():

@@ -116,6 +116,29 @@ def test_adam_by_hand():
     assert w == pytest.approx([-0.8 - 4 / 3 / (math.sqrt(48 / 7) + 1)])
 
 
+def test_weight_decay_is_added_to_the_gradient_by_hand():
+    # w = 4, lambda = 1/2, gradient 1: g = 1 + 2 = 3 in the first step of each
+    def after(make):
+        w = np.array([4.0])
+        make([w]).step([np.ones(1)])
+        return w[0]
+
+    assert after(lambda w: SGD(w, 0.1, weight_decay=0.5)) == pytest.approx(4 - 0.1 * 3)
+    # s = 1/4 * 9, step 3 / (3/2 + 1)
+    options = {"lr": 0.1, "eps": 1, "weight_decay": 0.5}
+    assert after(lambda w: RMSProp(w, alpha=0.75, **options)) == pytest.approx(4 - 0.1 * 3 / 2.5)
+    # corrected means 3 and 9, step 3 / (3 + 1); decoupled 4 * (1 - 0.05) and 1 / (1 + 1)
+    assert after(lambda w: Adam(w, **options)) == pytest.approx(4 - 0.1 * 3 / 4)
+    assert after(lambda w: AdamW(w, **options)) == pytest.approx(3.8 - 0.1 / 2)
+
+
+def test_centered_rmsprop_divides_by_a_small_deviation_too():
+    # alpha 1/2, g = 0.4: s = 0.08, m = 0.2, variance 0.04, step 0.4 / 0.2
+    w = np.zeros(1)
+    RMSProp([w], lr=1, alpha=0.5, eps=0, centered=True).step([np.array([0.4])])
+    assert w == pytest.approx([-2])
+
+
 def test_decay_is_divided_by_the_root_in_adam_and_not_in_adamw():
     # the gradient is 0: Adam sees lambda * w and steps by lr; AdamW shrinks w by lr * lambda
     coupled, decoupled = np.array([4.0]), np.array([4.0])
@@ -245,6 +268,14 @@ def test_clipping_by_hand():
     assert clip_gradient_norm(gradients, 1.3) == 13
     assert gradients[0] == pytest.approx(np.array([0.3, 0.4]), rel=1e-6)
     assert gradients[1] == pytest.approx(np.array([[1.2]]), rel=1e-6)
+
+
+def test_clipping_begins_a_millionth_below_the_bound():
+    gradients = [np.array([1.0])]
+    clip_gradient_norm(gradients, 1.0)
+    assert gradients[0] == pytest.approx([1 / (1 + 1e-6)], rel=1e-12)
+    clip_gradient_norm(gradients, 1.0)  # now the norm plus 1e-6 is just below 1 + 1e-12
+    assert gradients[0] == pytest.approx([1 / (1 + 1e-6)], rel=1e-11)
 
 
 @pytest.mark.parametrize("max_norm", [1e-3, 1.0, 1e3])
