@@ -361,14 +361,6 @@ def test_vjps_of_the_softmax_family_agree_with_jacobians_and_autograd(agree, rng
     agree(p - one_hot, leaf.grad.numpy())
 
 
-@pytest.mark.equation("eq-calculus-scalars", tolerance=1e-13)
-def test_gradients_of_quadratic_form_and_norm_agree_with_complex_steps(agree, rng):
-    """Both gradients against complex steps in every entry."""
-    x, A = draw(rng, (5,), (5, 5))
-    agree((A + A.T) @ x, complex_step_gradient(lambda v: v @ A @ v, x))
-    agree(x / np.linalg.norm(x), complex_step_gradient(lambda v: np.sqrt((v**2).sum()), x))
-
-
 @pytest.mark.equation("eq-calculus-chain-costs", tolerance=0)
 def test_counted_multiplications_of_a_chain_are_those_of_the_formulas(agree, rng):
     """Both formulas against multiplications counted while random chains are multiplied."""
@@ -506,23 +498,3 @@ def saved_numbers(activation):
 def test_an_activation_without_slope_from_its_value_keeps_more():
     """The hypothesis is needed: GELU saves its input as well."""
     assert saved_numbers(torch.nn.GELU) == N * (7 + 2 * 5 + 2 * 4)
-
-
-@pytest.mark.equation("eq-calculus-hvp", tolerance=1e-10)
-def test_product_with_the_hessian_is_the_slope_of_the_gradient(agree, rng):
-    """The complex step of a gradient by hand against PyTorch's explicit Hessian."""
-    X, y, theta, q = draw(rng, (20, 3), (20, 1), (16,), (16,))
-
-    def gradient(theta):
-        W1, W2 = theta[:12].reshape(4, 3), theta[12:].reshape(1, 4)
-        A = np.tanh(X @ W1.T)
-        dA, dW2, _ = vjps.linear((A @ W2.T - y) / 20, A, W2)
-        _, dW1, _ = vjps.linear(dA * (1 - A**2), X, W1)
-        return np.concatenate([dW1.ravel(), dW2.ravel()])
-
-    def objective(theta):
-        W1, W2 = theta[:12].reshape(4, 3), theta[12:].reshape(1, 4)
-        return ((torch.tanh(torch.tensor(X) @ W1.T) @ W2.T - torch.tensor(y)) ** 2).sum() / 40
-
-    hessian = torch.autograd.functional.hessian(objective, torch.tensor(theta)).numpy()
-    agree(hessian @ q, jvp(gradient, theta, q))

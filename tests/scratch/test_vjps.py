@@ -66,10 +66,3 @@ def test_the_softmax_family(rng):
     near(vjps.log_softmax(dY, losses.log_softmax(Z)), contract(dY, J))
     J = complex_step_jacobian(lambda v: np.log(np.exp(v).sum(axis=1)), Z)
     near(vjps.logsumexp(ds, Z), contract(ds, J))
-
-
-def test_quadratic_form_and_norm(rng):
-    x, A = rng.standard_normal(M), rng.standard_normal((M, M))
-    near(vjps.quadratic(np.array(0.7), x, A), 0.7 * complex_step_jacobian(lambda v: v @ A @ v, x))
-    J = complex_step_jacobian(lambda v: np.sqrt((v * v).sum()), x)
-    near(vjps.norm(np.array(0.7), x), 0.7 * J)

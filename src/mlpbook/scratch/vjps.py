@@ -22,8 +22,6 @@ __all__ = [
     "logsumexp",
     "matmul",
     "mean",
-    "norm",
-    "quadratic",
     "softmax",
     "transpose",
 ]
@@ -76,25 +74,15 @@ def transpose(dY: Array) -> Array:
 
 
 def softmax(dP: Array, P: Array) -> Array:
-    """Return dZ (N, C) of P = softmax(Z), row by row, from dP (N, C)."""
+    """Return dZ (N, C) of P = softmax(Z), by rows, from dP (N, C)."""
     return np.asarray(P * (dP - (P * dP).sum(axis=1, keepdims=True)))
 
 
 def log_softmax(dY: Array, Y: Array) -> Array:
-    """Return dZ (N, C) of Y = log softmax(Z), row by row, from dY (N, C)."""
+    """Return dZ (N, C) of Y = log softmax(Z), by rows, from dY (N, C)."""
     return np.asarray(dY - np.exp(Y) * dY.sum(axis=1, keepdims=True))
 
 
 def logsumexp(ds: Array, Z: Array) -> Array:
     """Return dZ (N, C) of the row-wise log-sum-exp of Z, from ds (N,)."""
     return np.asarray(ds[:, np.newaxis] * losses.softmax(Z))
-
-
-def quadratic(ds: Array, x: Array, A: Array) -> Array:
-    """Return dx (n,) of s = x^T A x, with A (n, n) fixed, from the number ds."""
-    return np.asarray(ds * (A @ x + A.T @ x))
-
-
-def norm(ds: Array, x: Array) -> Array:
-    """Return dx (n,) of s = |x|, for x other than 0, from the number ds."""
-    return np.asarray(ds * x / np.linalg.norm(x))
