@@ -342,13 +342,14 @@ globalThis.MLPBookWidgets = (() => {
   const innerKnots = (state) => range(7, (i) => state[`knot${i + 1}`]);
 
   function drawKinks(state) {
-    const [width, height] = [480, 300];
-    const at = (x, y) => [20 + ((x + 1) * (width - 40)) / 2, 135 - 100 * y];
+    const [width, height] = [440, 280];
+    const at = (x, y) => [26 + ((x + 1) * (width - 44)) / 2, 118 - 100 * y];
     const knots = ordered(innerKnots(state));
     const f = interpolant(knots, knots.map(target));
     const { x } = supError(knots);
     return drawing(width, height, "The function sin 6x, and the broken line through its values at nine knots",
       line("w-axis", ...at(-1, 0), ...at(1, 0)), text(...at(1, 0.06), "x", "w-label", "end"),
+      ...[-1, 1].map((v) => text(2, at(0, v)[1] + 5, format(v, 0), "w-small", "start") + line("w-axis", 20, at(0, v)[1], 26, at(0, v)[1])),
       ...[-1, -0.5, 0, 0.5, 1].map((v) => text(...at(v, -1.6), format(v, 1), "w-small")),
       path("w-target", range(201, (i) => at(i / 100 - 1, target(i / 100 - 1)))),
       path("w-ink", knots.map((v) => at(v, target(v)))),
