@@ -164,6 +164,8 @@ def test_the_largest_error_is_found_and_stays_below_both_bounds(js, rng):
         assert dense - 1e-12 <= error <= dense + 18 * 0.5e-4**2
         bounds = js("W.bounds(knots)", knots=knots)
         assert bounds["h"] == pytest.approx(np.diff(knots).max(), abs=1e-12)
+        # h^2 max |f''| / 8 with f'' = -36 sin 6x
+        assert bounds["curvature"] == pytest.approx(4.5 * bounds["h"] ** 2, rel=1e-12)
         assert error <= min(bounds["curvature"], bounds["modulus"])
 
 
