@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.text import Annotation
 
 from mlpbook import plots, svg
 
@@ -394,6 +395,13 @@ def test_a_flow_runs_from_left_to_right():
     for source, target in pairs:
         assert at[nodes[source]] < at[nodes[target]]
     assert at["b"] == at["w x"]  # an input stands just before its first use
+
+
+def test_two_edges_between_the_same_boxes_are_labelled_on_either_side():
+    fig = plots.flow_diagram({"w": "w", "u": "w w"}, [("w", "u", "2"), ("w", "u", "2")])
+    first, second = (t.get_position()[1] for t in fig.axes[0].texts if t.get_text() == "2")
+    ends = [t.xy[1] for t in fig.axes[0].texts if isinstance(t, Annotation)]
+    assert first > max(ends) > min(ends) > second
 
 
 def test_a_flow_refuses_strangers_and_circles():

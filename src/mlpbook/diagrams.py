@@ -203,8 +203,8 @@ def flow_diagram(
     nodes
         What is written in each box, by name.
     edges
-        ``(source, target)`` or ``(source, target, text)``: forward, the text above. Break long
-        texts into lines.
+        ``(source, target)`` or ``(source, target, text)``: forward, the text above; below the
+        last of several edges between the same boxes. Break long texts into lines.
     parameters
         Names of nodes drawn as parameters: green, round corners.
     loss
@@ -259,7 +259,7 @@ def flow_diagram(
     }
 
     leaves, enters = _ports(pairs, at)
-    for edge, leave, enter in zip(edges, leaves, enters, strict=True):
+    for k, (edge, leave, enter) in enumerate(zip(edges, leaves, enters, strict=True)):
         (x0, y0), (x1, y1) = at[edge[0]], at[edge[1]]
         x0, y0 = x0 + half[edge[0]] + 0.02, y0 + leave
         x1, y1 = x1 - half[edge[1]] - 0.02, y1 + enter
@@ -267,6 +267,9 @@ def flow_diagram(
         up = ((y0 - y1) / length, (x1 - x0) / length)
         back = adjoints.get((edge[0], edge[1]))
         lift = 0.0 if back is None else 0.045
+        # The lowest of several edges between the same boxes has its text below.
+        lowest = pairs[k] in pairs[:k] and pairs[k] not in pairs[k + 1 :]
+        side = -1 if back is None and lowest else 1
         # Away from the middle, so that the texts of edges that meet keep apart.
         x, y = (x0 + _TEXT_AT * (x1 - x0), y0 + _TEXT_AT * (y1 - y0))
         for text, sign, kind in ((" ".join(edge[2:]), 1, "forward"), (back, -1, "adjoint")):
@@ -276,7 +279,7 @@ def flow_diagram(
             end = (x1 + sign * lift * up[0], y1 + sign * lift * up[1])
             _arrow(ax, *((start, end) if sign > 0 else (end, start)), COLORS[kind])
             reach = abs(up[0]) * _CHARACTER * _longest_line(text) / 2
-            away = sign * (lift + 0.1 + 0.07 * text.count("\n") + reach)
+            away = side * sign * (lift + 0.1 + 0.07 * text.count("\n") + reach)
             ax.text(
                 x + away * up[0], y + away * up[1], text, ha="center", va="center",
                 fontsize=9, color=COLORS[kind], gid="halo", zorder=4,

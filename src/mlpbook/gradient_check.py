@@ -276,8 +276,8 @@ def check_gradients(
             index = tuple(int(i) for i in np.unravel_index(deviation.argmax(), deviation.shape))
             raise GradientMismatch(
                 f"the gradient of {name} must agree with finite differences to {tolerance:g}, but "
-                f"{name}{list(index)} is {gradient[index]:.10g} by hand and "
-                f"{numerical[index]:.10g} numerically (relative deviation "
+                f"{name}{list(index)} is {gradient[index]:.8g} by hand and "
+                f"{numerical[index]:.8g} numerically (relative deviation "
                 f"{deviations[name]:.2g}). Look at the backward pass of that layer."
             )
     return GradientReport(deviations)
