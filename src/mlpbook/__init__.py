@@ -8,6 +8,7 @@ Importing the package imports nothing else; each module is imported by its own n
 ``mlpbook.initializers``       how weights start
 ``mlpbook.scratch``            the network by hand: NumPy alone
 ``mlpbook.autograd``           a tensor engine that derives gradients: NumPy alone
+``mlpbook.estimators``         the network by hand as estimators of scikit-learn
 ``mlpbook.pytorch``            the same network in PyTorch; the only place for torch
 ``mlpbook.gradient_check``     derivatives against finite differences
 ``mlpbook.history``            what a training run leaves behind
