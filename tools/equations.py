@@ -114,12 +114,15 @@ def equations_of(env: BuildEnvironment) -> dict[str, list[Equation]]:
     return env.book_equations
 
 
+UNLABELLED = ("proof", "exercise", "solution", "docstring")
+
+
 def may_be_unlabelled(node: nodes.Node) -> bool:
-    """Steps inside proofs, exercises and solutions need no label."""
+    """Steps inside proofs, exercises and solutions need no label; docstrings of code neither."""
     while node is not None:
         name = type(node).__name__
         kind = " ".join(node.get("classes", [])) if isinstance(node, nodes.Element) else ""
-        if any(word in f"{name} {kind}" for word in ("proof", "exercise", "solution")):
+        if any(word in f"{name} {kind}" for word in UNLABELLED):
             return True
         node = node.parent
     return False

@@ -25,6 +25,7 @@ __all__ = [
 
 Array = NDArray[Any]
 Initializer = Callable[..., Array]
+"""What draws weights: ``initializer(n_out, n_in, rng=)`` returns an array (n_out, n_in)."""
 
 
 def _normal(n_out: int, n_in: int, std: float, rng: np.random.Generator, dtype: DTypeLike) -> Array:

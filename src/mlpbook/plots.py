@@ -1,5 +1,7 @@
 """Figures in the book's style: draw on an Axes, then `show` it as one inline SVG.
 
+Every figure is made in these steps::
+
     fig, ax = plots.subplots()
     ax.plot(x, y, color=plots.COLORS["class0"])
     plots.show(fig, alt="The loss falls by half.", data={"x": x, "loss": y})

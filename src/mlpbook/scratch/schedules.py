@@ -13,6 +13,7 @@ from mlpbook.validation import check_number, check_positive_int
 __all__ = ["Schedule", "constant", "cosine", "linear_warmup", "step_decay"]
 
 Schedule = Callable[[int], float]
+"""A learning rate for each step, counted from 0."""
 
 
 def constant(lr: float) -> Schedule:
