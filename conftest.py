@@ -7,6 +7,13 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run, and no time limit for one: a red test means a change of the code,
+# not another draw or a busy machine. To look for new examples: pytest --hypothesis-profile=explore
+settings.register_profile("explore", deadline=None)
+settings.register_profile("mlpbook", deadline=None, derandomize=True)
+settings.load_profile("mlpbook")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -191,16 +191,15 @@ class Sequential:
         TypeError, ValueError
             If it is not such a file, or another network's; then nothing has changed.
         """
-        try:
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-                state = {name: arrays[name] for name in arrays}
-        except OSError:
-            raise  # no file, or no permission: the system's message says so
-        except Exception as error:  # a broken file may provoke anything
-            raise ValueError(
-                f"{os.fspath(path)} must be a file that save wrote, but it cannot be read as one "
-                f"({error}). Save the network again."
-            ) from None
+        with open(path, "rb") as file:  # no file, or no permission: the system's message says so
+            try:
+                with np.load(file, allow_pickle=False) as arrays:
+                    state = {name: arrays[name] for name in arrays}
+            except Exception as error:  # a broken file may provoke anything
+                raise ValueError(
+                    f"{os.fspath(path)} must be a file that save wrote, but it cannot be read as "
+                    f"one ({error}). Save the network again."
+                ) from None
         self.load_state_dict(state)
 
     @property
