@@ -113,5 +113,6 @@ def test_the_error_that_the_tutorial_never_printed_is_above_fifteen_per_cent(loa
     model = tutorial_run(loaders[0]).model
     with torch.no_grad():
         predictions = model(torch.as_tensor(X)).argmax(dim=1).numpy()
-    # 84.66 % right; two digits could flip with the order of floating-point sums
+    # 84.66 % right: measured by a separate script with another PyTorch (2.15), before this code was
+    # written; two digits could flip with the order of floating-point sums
     assert np.mean(predictions == y) == pytest.approx(0.8466, abs=2e-4)
