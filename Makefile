@@ -10,7 +10,7 @@ BIN = $(VENV)/bin
 SITE = _build/html
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book strict test lint serve lock clean
+.PHONY: help setup book strict test browser lint serve lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
@@ -29,6 +29,9 @@ strict: setup  ## build every page with warnings as errors, and check the site
 
 test: setup  ## run the tests
 	@"$(BIN)/python" -m pytest
+
+browser: book  ## read the built site in a browser (Chromium), as a reader would
+	@"$(BIN)/python" -m pytest tests/browser --site $(SITE)
 
 lint: setup  ## check style and types
 	@"$(BIN)/ruff" check src tests tools
