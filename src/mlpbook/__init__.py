@@ -5,6 +5,7 @@ Importing the package imports nothing else; each module is imported by its own n
 =============================  =======================================================
 ``mlpbook.data``               toy sets, standardisation, splits, batches, and MNIST
 ``mlpbook.mnist``              where MNIST comes from, and how it is verified
+``mlpbook.augmentation``       new training images: turned, shifted, bent
 ``mlpbook.initializers``       how weights start
 ``mlpbook.scratch``            the network by hand: NumPy alone
 ``mlpbook.autograd``           a tensor engine that derives gradients: NumPy alone
