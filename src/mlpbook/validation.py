@@ -333,6 +333,8 @@ def check_positive_int(value: object, name: str, *, minimum: int = 1) -> int:
         ...
     ValueError: batch_size must be an integer of at least 1, got 0. Pass a larger one.
     """
+    if type(value) is int and value >= minimum:
+        return value
     expected = f"{name} must be an integer of at least {minimum}"
     if isinstance(value, bool | np.bool_):
         raise TypeError(f"{expected}, got {value}. Pass a number.")

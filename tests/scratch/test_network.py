@@ -440,3 +440,15 @@ def test_whatever_comes_in_gives_numbers_or_an_error_in_words(X):
         assert np.isfinite(output).all()
     else:
         assert re.match(r"X must .*, got .*\. [A-Z].*", message)
+
+
+def test_a_float64_target_or_adjoint_does_not_disturb_a_float32_network(rng):
+    model = MLP([3, 4, 2], rng=rng, dtype=np.float32)
+    X, Y = rng.standard_normal((5, 3)), rng.standard_normal((5, 2))
+    loss_fn = MSELoss()
+    loss_fn(model(X), Y)
+    dX = model.backward(loss_fn.backward())
+    narrow = model.gradients().flat.copy()
+    model.backward(2 * (model(X).astype(float) - Y) / Y.size)
+    assert dX.dtype == narrow.dtype == np.float32
+    np.testing.assert_allclose(model.gradients().flat, narrow, rtol=1e-5, atol=1e-7)

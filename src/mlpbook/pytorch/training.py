@@ -73,8 +73,8 @@ def fit(
         )
     history = History() if history is None else history
     stopping = EarlyStopping(patience)
+    model.train()
     for epoch in progress_bar(epochs, history, show=progress):
-        model.train()
         total = 0.0
         for batch in batches(len(X), batch_size, rng=rng):
             if schedule is not None:
@@ -91,9 +91,9 @@ def fit(
             total += loss.item() * len(batch)
         if not all(torch.isfinite(p).all() for p in model.parameters()):
             raise divergence(epoch, history, optimizer.param_groups[0]["lr"])
-        model.eval()
         history.train_loss.append(total / len(X))
         if validation is not None:
+            model.eval()
             with torch.no_grad():
                 output = model(validation[0])
                 loss = loss_fn(output, validation[1])
@@ -105,6 +105,8 @@ def fit(
                 history.validation_error.append(wrong.double().mean().item())
             if stopping.is_over(loss.item(), lambda: copy.deepcopy(model.state_dict())):
                 break
+            model.train()
+    model.eval()
     if stopping.state is not None:
         model.load_state_dict(stopping.state)
     return history

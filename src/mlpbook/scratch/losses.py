@@ -180,7 +180,7 @@ class MSELoss(Loss):
         """Return two finite matrices of one shape, or say why they are not."""
         prediction, target = check_matrix(prediction, "prediction"), check_matrix(target, "target")
         check_same_shape(prediction, target)
-        return prediction, target
+        return prediction, target.astype(prediction.dtype, copy=False)
 
     def forward(self, prediction: Array, target: NDArray[Any]) -> Any:
         """Return the mean squared error of prediction (N, D_out) and target (N, D_out)."""

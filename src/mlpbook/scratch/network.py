@@ -70,6 +70,7 @@ class Sequential:
 
     def backward(self, dY: Array, *, input_gradient: bool = True) -> Array:
         """Pass the output's adjoint (N, n_L) back through all layers; return the input's."""
+        dY = np.asarray(dY, self._gradients.flat.dtype)
         for layer in reversed(self.layers[1:]):
             dY = layer.backward(dY)
         if input_gradient:

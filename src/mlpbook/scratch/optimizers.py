@@ -42,16 +42,13 @@ class Optimizer:
         self.parameters = parameters if isinstance(parameters, Views) else list(parameters)
         if not self.parameters:
             raise ValueError("parameters is empty: expected arrays. Pass model.parameters().")
+        self.vectors = vectors(self.parameters)
         self.lr = check_number(lr, "lr", low=0, low_open=True)
         self.weight_decay = check_number(weight_decay, "weight_decay", low=0)
 
     def step(self, gradients: Sequence[Array]) -> None:
         """Move every parameter, in place; gradients have the parameters' shapes."""
         raise NotImplementedError
-
-    def _vectors(self) -> list[Array]:
-        """Return the parameters as vectors: one for `Views`, else one an array."""
-        return vectors(self.parameters)
 
     def _matched(self, gradients: Sequence[Array]) -> list[Array]:
         """Return the gradients as the parameters' vectors are, or say why they cannot be."""
@@ -70,7 +67,7 @@ class Optimizer:
 
     def _zeros(self) -> list[Array]:
         """Return a state of zeros for every vector."""
-        return [np.zeros_like(p) for p in self._vectors()]
+        return [np.zeros_like(p) for p in self.vectors]
 
 
 class SGD(Optimizer):
@@ -127,7 +124,7 @@ class SGD(Optimizer):
 
     def step(self, gradients: Sequence[Array]) -> None:
         """Move every parameter against its gradient, in place; gradients have their shapes."""
-        for p, g, v in zip(self._vectors(), self._matched(gradients), self.velocities, strict=True):
+        for p, g, v in zip(self.vectors, self._matched(gradients), self.velocities, strict=True):
             if self.weight_decay:
                 g = g + self.weight_decay * p
             v *= self.momentum
@@ -198,7 +195,7 @@ class RMSProp(Optimizer):
     def step(self, gradients: Sequence[Array]) -> None:
         """Move every parameter against its scaled gradient, in place."""
         state = zip(self.squares, self.means, self.velocities, strict=True)
-        for p, g, (s, m, v) in zip(self._vectors(), self._matched(gradients), state, strict=True):
+        for p, g, (s, m, v) in zip(self.vectors, self._matched(gradients), state, strict=True):
             if self.weight_decay:
                 g = g + self.weight_decay * p
             s *= self.alpha
@@ -270,7 +267,7 @@ class Adam(Optimizer):
 
     def step(self, gradients: Sequence[Array]) -> None:
         """Move every parameter, in place; gradients have the parameters' shapes."""
-        vectors = zip(self._vectors(), self._matched(gradients), strict=True)
+        vectors = zip(self.vectors, self._matched(gradients), strict=True)
         self.t += 1
         beta_1, beta_2 = self.betas
         rate = self.lr / (1 - beta_1**self.t)

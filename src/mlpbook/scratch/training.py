@@ -109,13 +109,14 @@ def fit(
         )
     history = History() if history is None else history
     stopping, theta = EarlyStopping(patience), model.parameters().flat
+    model.train()
     for epoch in progress_bar(epochs, history, show=progress):
-        model.train()
         total = 0.0
         for batch in batches(len(X), batch_size, rng=rng):
             if schedule is not None:
                 optimizer.lr = schedule(len(history.batch_loss))
-            loss = loss_fn.forward(model.forward(X[batch]), y[batch])
+            X_batch, y_batch = X.take(batch, axis=0), y.take(batch, axis=0)  # X[batch], but faster
+            loss = loss_fn.forward(model.forward(X_batch), y_batch)
             if not math.isfinite(loss):
                 raise divergence(epoch, history, optimizer.lr)
             model.backward(loss_fn.backward(), input_gradient=False)
@@ -124,11 +125,11 @@ def fit(
             optimizer.step(model.gradients())
             history.batch_loss.append(loss)
             total += loss * len(batch)
-        if not np.isfinite(theta).all():
+        if not math.isfinite(np.dot(theta, theta)):
             raise divergence(epoch, history, optimizer.lr)
-        model.eval()
         history.train_loss.append(total / len(X))
         if validation is not None:
+            model.eval()
             output = model.forward(validation[0])
             loss = loss_fn.forward(output, validation[1])
             if not math.isfinite(loss):
@@ -138,6 +139,8 @@ def fit(
                 history.validation_error.append(error_rate(output.argmax(axis=1), validation[1]))
             if stopping.is_over(loss, model.state_dict):
                 break
+            model.train()
+    model.eval()
     if stopping.state is not None:
         model.load_state_dict(stopping.state)
     return history
