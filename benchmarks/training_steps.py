@@ -1,12 +1,11 @@
-"""What is timed: five training tasks, and the programs that compete in them.
+"""What is timed: training steps on five workloads, by four programs.
 
-A contestant is a function of a `Workload`. It prepares whatever may be prepared, and returns
-`start`; each call of that makes a fresh network and returns `train`, which is all that is timed,
-and returns the mean loss of every epoch. All of them get the same data, shapes, optimizer and
-number of steps; NumPy and PyTorch get the same initial weights and the same batches, too, so that
-their losses must agree.
+All get the same data, shapes, optimizer and number of steps. NumPy and PyTorch get the same initial
+weights and the same batches, too, so that their losses must agree. A run returns the mean loss of
+every epoch.
 """
 
+import math
 import sys
 import warnings
 from collections.abc import Callable
@@ -27,8 +26,7 @@ from mlpbook.scratch.training import fit
 MOMENTUM, WEIGHT_DECAY = 0.9, 1e-4
 WEIGHTS_SEED, BATCHES_SEED = 1, 2
 
-Train = Callable[[], "list[float] | None"]
-Start = Callable[[], Train]
+Curve = list[float]
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class Workload:
     @property
     def steps(self) -> int:
         """Steps of the optimizer in one training run."""
-        return self.epochs * -(-self.n_samples // self.batch_size)
+        return self.epochs * math.ceil(self.n_samples / self.batch_size)
 
     @property
     def is_classification(self) -> bool:
@@ -57,17 +55,16 @@ class Workload:
     def data(self, dtype: type = np.float32) -> tuple[np.ndarray, np.ndarray]:
         """Return inputs (n_samples, n_in) and targets; drawn, so that nothing is downloaded."""
         rng = np.random.default_rng(0)
-        if self.is_classification:  # ten clouds of the size and width of digits
-            y = rng.integers(self.sizes[-1], size=self.n_samples)
-            centres = 0.15 * rng.standard_normal((self.sizes[-1], self.sizes[0]))
-            X = centres[y] + rng.standard_normal((self.n_samples, self.sizes[0]))
-            return X.astype(dtype), y
-        if self.sizes[0] == 2:  # which of two moons, as -1 and 1
+        n_in, n_out = self.sizes[0], self.sizes[-1]
+        if self.is_classification:  # one cloud a class
+            y = rng.integers(n_out, size=self.n_samples)
+            centres = 0.15 * rng.standard_normal((n_out, n_in), dtype=np.float32)
+            X = centres[y] + rng.standard_normal((self.n_samples, n_in), dtype=np.float32)
+            return X.astype(dtype, copy=False), y
+        if n_in == 2:  # on which of two moons a point lies, as -1 or 1
             X, y = moons(self.n_samples, noise=0.1, rng=rng)
             return X.astype(dtype), (2 * y - 1)[:, np.newaxis].astype(dtype)
-        task = teacher_student(
-            self.n_samples, n_in=self.sizes[0], n_hidden=5, noise_std=0.1, rng=rng
-        )
+        task = teacher_student(self.n_samples, n_in=n_in, n_hidden=5, noise_std=0.1, rng=rng)
         return task.X.astype(dtype), task.y.astype(dtype)
 
     def model(self, dtype: type = np.float32) -> MLP:
@@ -88,11 +85,11 @@ WORKLOADS = {
 }
 
 
-def numpy_by_hand(task: Workload) -> Start:
+def numpy_by_hand(task: Workload) -> Callable[[], Callable[[], Curve]]:
     """The book's NumPy network, exactly as the chapters call it."""
     X, y = task.data()
 
-    def start() -> Train:
+    def start() -> Callable[[], Curve]:
         model = task.model()
         loss_fn = getattr(losses, task.loss)()
         optimizer = SGD(
@@ -105,14 +102,14 @@ def numpy_by_hand(task: Workload) -> Start:
     return start
 
 
-def pytorch_eager(task: Workload) -> Start:
+def pytorch_eager(task: Workload) -> Callable[[], Callable[[], Curve]]:
     """PyTorch as its users write it, on tensors that lie ready: no DataLoader, no checks."""
     import torch
 
     torch.set_num_threads(1)
     X, y = map(torch.from_numpy, task.data())
 
-    def start() -> Train:
+    def start() -> Callable[[], Curve]:
         modules: list[torch.nn.Module] = []
         values = task.model().parameters()
         for W, b in zip(values[::2], values[1::2], strict=True):
@@ -126,7 +123,7 @@ def pytorch_eager(task: Workload) -> Start:
         )
         rng = np.random.default_rng(BATCHES_SEED)
 
-        def train() -> list[float]:
+        def train() -> Curve:
             curve = []
             for _ in range(task.epochs):
                 order, total = torch.from_numpy(rng.permutation(len(X))), 0.0
@@ -144,7 +141,7 @@ def pytorch_eager(task: Workload) -> Start:
     return start
 
 
-def scikit_learn(task: Workload) -> Start:
+def scikit_learn(task: Workload) -> Callable[[], Callable[[], Curve]]:
     """scikit-learn's multilayer perceptron with the same options (its penalty spares biases)."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -154,7 +151,7 @@ def scikit_learn(task: Workload) -> Start:
     y = y if task.is_classification else y.ravel()
     kind = MLPClassifier if task.is_classification else MLPRegressor
 
-    def start() -> Train:
+    def start() -> Callable[[], Curve]:
         estimator = kind(
             hidden_layer_sizes=task.sizes[1:-1],
             activation=task.activation.lower(),
@@ -174,13 +171,12 @@ def scikit_learn(task: Workload) -> Start:
     return start
 
 
-def matrix_products(task: Workload) -> Start:
-    """Nothing but the matrix products of the training steps: what no NumPy program can undercut."""
-    n, sizes = task.batch_size, task.sizes
-    pairs = list(pairwise(sizes))
-    A = [np.ones((n, width), np.float32) for width in sizes]
+def matrix_products(task: Workload) -> Callable[[], Callable[[], None]]:
+    """Nothing but the matrix products of the steps: what no program on this BLAS can undercut."""
+    pairs = list(pairwise(task.sizes))
+    A = [np.ones((task.batch_size, width), np.float32) for width in task.sizes]
     W = [np.ones((n_out, n_in), np.float32) for n_in, n_out in pairs]
-    Z, dA, dW = [np.empty_like(a) for a in A], [np.empty_like(a) for a in A], list(map(np.copy, W))
+    Z, dA, dW = (list(map(np.empty_like, arrays)) for arrays in (A, A, W))
     depth = range(len(W))
 
     def train() -> None:
@@ -195,9 +191,32 @@ def matrix_products(task: Workload) -> Start:
     return lambda: train
 
 
-CONTESTANTS: dict[str, Callable[[Workload], Start]] = {
+CONTESTANTS = {
     "numpy": numpy_by_hand,
     "pytorch": pytorch_eager,
     "scikit-learn": scikit_learn,
     "products": matrix_products,
 }
+
+
+def check_learning(curves: dict[str, Curve | None]) -> None:
+    """Refuse to time a run that does not learn, or a NumPy and a PyTorch that differ in float32.
+
+    Scikit-learn's loss is another (half of the squares, and the penalty counts), and it draws
+    weights and batches of its own: of it is asked only that it learns.
+    """
+    for name, curve in curves.items():
+        if curve is not None and not curve[-1] < 0.9 * curve[0] < math.inf:
+            raise RuntimeError(
+                f"{name} must learn while it is timed, but its loss went from {curve[0]:.4g} to "
+                f"{curve[-1]:.4g}. Mend it before comparing times."
+            )
+    ours, theirs = curves.get("numpy"), curves.get("pytorch")
+    if ours and theirs:
+        for number, tolerance in ((0, 1e-4), (-1, 0.1)):
+            if not math.isclose(ours[number], theirs[number], rel_tol=tolerance):
+                raise RuntimeError(
+                    "NumPy and PyTorch must compute the same losses, got "
+                    f"{ours[number]:.6g} and {theirs[number]:.6g} (epoch {number}). They are not "
+                    "doing the same work."
+                )
