@@ -31,8 +31,68 @@ def test_theta_is_put_back_to_the_bit(rng):
 def test_float32_is_refused_with_the_cure():
     with pytest.raises(TypeError, match=r"float64 array, got float32. Build .* dtype=np.float64"):
         numerical_gradient(lambda: 0.0, np.zeros(2, np.float32))
-    with pytest.raises(ValueError, match="step"):
+    with pytest.raises(TypeError, match=r"^theta must be a float64 array, got list\. Build"):
+        numerical_gradient(lambda: 0.0, [0.0])
+    with pytest.raises(ValueError, match="^step must be .* greater than 0, got 0"):
         numerical_gradient(lambda: 0.0, np.zeros(2), step=0)
+
+
+def test_the_width_of_a_difference_grows_with_entries_above_one():
+    theta, seen = np.array([0.5, -200.0]), []
+    numerical_gradient(lambda: float(seen.append(theta.copy()) is None), theta, step=0.25)
+    assert np.array_equal(seen, [[0.75, -200], [0.25, -200], [0.5, -150], [0.5, -250]])
+
+
+class Straight:
+    """The function slope · theta, of any input, with another gradient by hand."""
+
+    def __init__(self, slope, by_hand):
+        self.slope, self.by_hand = np.array(slope), np.array(by_hand)
+        self.theta = np.zeros_like(self.slope)
+
+    def __call__(self, X, y=None):
+        return float(self.slope @ self.theta) if y is None else X
+
+    def backward(self, dY=None):
+        return dY
+
+    def named_parameters(self):
+        return {"theta": self.theta}
+
+    def gradients(self):
+        return [self.by_hand]
+
+
+def deviation(slope, by_hand, **options):
+    model = Straight(slope, by_hand)
+    return check_gradients(model, hand_on(), np.zeros(1), np.zeros(1), **options).worst
+
+
+def hand_on():
+    return Straight([0.0], [0.0])  # hands the model's value on
+
+
+def test_a_small_entry_is_judged_by_a_thousandth_of_the_largest():
+    # off by 1e-7 at 0.5, beside 1000: relative to 1000/1000 = 1, not to 0.5
+    assert deviation([1000.0, 0.5], [1000.0, 0.5 + 1e-7]) == pytest.approx(1e-7, rel=1e-3)
+    # without a larger neighbour: relative to itself
+    assert deviation([0.5], [0.5 + 1e-7]) == pytest.approx(2e-7, rel=1e-3)
+
+
+def test_a_tiny_gradient_is_judged_like_any_other():
+    with pytest.raises(GradientMismatch, match="relative deviation 0.5"):
+        deviation([1e-8], [2e-8])
+
+
+def test_no_deviation_agrees_to_the_tolerance_zero():
+    assert deviation([0.0, 0.0], [0.0, 0.0], tolerance=0.0) == 0
+
+
+def test_a_gradient_for_every_parameter_is_needed():
+    model = Straight([1.0], [1.0])
+    model.gradients = lambda: []
+    with pytest.raises(ValueError, match="shorter"):
+        check_gradients(model, hand_on(), np.zeros(1), np.zeros(1))
 
 
 class NoMean(MSELoss):
@@ -150,7 +210,32 @@ def test_a_function_that_drops_the_imaginary_part_is_refused(f):
 
 
 def test_only_a_number_has_a_gradient():
-    with pytest.raises(ValueError, match=r"f must return one number, got shape \(2,\)"):
+    words = (
+        r"^f must return one number, got shape \(2,\)\. Only a number has a gradient; use "
+        r"complex_step_jacobian, or add up the entries\.$"
+    )
+    with pytest.raises(ValueError, match=words):
         complex_step_gradient(lambda t: t**2, np.array([1.0, -2.0]))
     with pytest.raises(TypeError, match="x must be a real floating-point array, got int64"):
         complex_step_gradient(lambda t: t**2, np.array([1, 2]))
+    with pytest.raises(TypeError, match="x must be a real floating-point array, got complex128"):
+        complex_step_gradient(lambda t: t**2, np.array([1j]))
+    with pytest.raises(TypeError, match="x must be a real floating-point array, got list. Convert"):
+        complex_step_gradient(lambda t: t**2, [1.0])
+    with pytest.raises(ValueError, match="^x must not be empty"):
+        complex_step_jacobian(lambda t: t**2, np.zeros((0, 3)))
+
+
+def test_a_complex_step_takes_float32_and_answers_in_double_precision():
+    gradient = complex_step_gradient(lambda t: (t**3).sum(), np.array([2.0], np.float32))
+    assert gradient.dtype == np.float64
+    assert gradient == pytest.approx([12.0], rel=1e-15)
+
+
+def test_the_step_of_a_complex_step_is_the_one_asked_for():
+    seen = []
+    for differentiate in (complex_step_gradient, complex_step_jacobian):
+        differentiate(lambda t: seen.append(t.copy()) or t.sum(), np.array([3.0]), step=1e-7)
+        with pytest.raises(ValueError, match="^step must be .* greater than 0, got 0"):
+            differentiate(lambda t: t.sum(), np.array([3.0]), step=0)
+    assert np.array_equal(seen, [[3 + 1e-7j], [3 + 1e-7j]])

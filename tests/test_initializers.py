@@ -16,7 +16,7 @@ CASES = {
     "glorot_normal": (initializers.glorot_normal, 2 / (N_IN + N_OUT)),
     "glorot_uniform": (initializers.glorot_uniform, 2 / (N_IN + N_OUT)),
     "pytorch_uniform": (initializers.pytorch_uniform, 1 / (3 * N_IN)),
-    "normal": (normal(0.01), 1e-4),
+    "normal": (lambda *widths, **options: normal(0.01)(*widths, **options), 1e-4),
 }
 
 
@@ -56,15 +56,39 @@ def test_float32_weights_are_the_float64_weights_rounded(name):
     assert np.array_equal(W32, W64.astype(np.float32))
 
 
-def test_zeros_are_zeros(rng):
-    assert not initializers.zeros(3, 2, rng=rng).any()
+def test_zeros_are_zeros_of_the_type_asked_for(rng):
+    W = initializers.zeros(3, 2, rng=rng, dtype=np.float32)
+    assert W.dtype == np.float32
+    assert np.array_equal(W, [[0, 0], [0, 0], [0, 0]])
+    assert not np.signbit(W).any()
+
+
+@pytest.mark.parametrize("n_out", [1, 2])
+def test_the_smallest_layers_get_what_the_formulas_say(n_out):
+    def draw(initializer):
+        return initializer(n_out, 1, rng=np.random.default_rng(3))
+
+    standard = np.random.default_rng(3).standard_normal((n_out, 1))
+    unit = np.random.default_rng(3).uniform(-1, 1, (n_out, 1))
+    exact = {
+        initializers.he_normal: math.sqrt(2) * standard,  # n_in = 1
+        initializers.glorot_normal: math.sqrt(2 / (1 + n_out)) * standard,
+        initializers.glorot_uniform: math.sqrt(6 / (1 + n_out)) * unit,
+        initializers.pytorch_uniform: unit,
+        normal(2.5): 2.5 * standard,
+        normal(0): 0 * standard,
+    }
+    for initializer, expected in exact.items():
+        assert draw(initializer) == pytest.approx(expected, rel=1e-15)
 
 
 def test_bad_widths_and_generators_are_refused(rng):
     for initializer in (*[c[0] for c in CASES.values()], initializers.zeros):
-        with pytest.raises(ValueError, match="n_in .* got 0"):
+        with pytest.raises(ValueError, match="^n_in .* got 0"):
             initializer(3, 0, rng=rng)
+        with pytest.raises(ValueError, match="^n_out .* got 0"):
+            initializer(0, 3, rng=rng)
         with pytest.raises(TypeError, match="rng"):
             initializer(3, 2, rng=0)
-    with pytest.raises(ValueError, match="std"):
+    with pytest.raises(ValueError, match="^std must be .* at least 0, got -1"):
         normal(-1)

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpbook.validation import check_number
+from mlpbook.validation import check_array, check_number
 
 __all__ = [
     "GradientMismatch",
@@ -152,6 +152,8 @@ def complex_step_jacobian(f: Callable[[Array], Any], x: Array, *, step: float = 
     ------
     TypeError
         If x is not a floating-point array, or f drops the imaginary part.
+    ValueError
+        If x is empty, or holds NaN or infinity.
 
     Sources
     -------
@@ -170,6 +172,7 @@ def complex_step_jacobian(f: Callable[[Array], Any], x: Array, *, step: float = 
             f"x must be a real floating-point array, got "
             f"{getattr(x, 'dtype', type(x).__name__)}. Convert it to float64."
         )
+    check_array(x, "x")
     check_number(step, "step", low=0, low_open=True)
     moved = x.astype(np.complex128)
     columns = []
@@ -183,8 +186,7 @@ def complex_step_jacobian(f: Callable[[Array], Any], x: Array, *, step: float = 
                 "for an absolute value, a comparison, or a cast to float in it."
             )
         columns.append(value.imag / step)
-    shape = columns[0].shape if columns else np.shape(f(moved))
-    return np.stack(columns, axis=-1).reshape(shape + x.shape)
+    return np.stack(columns, axis=-1).reshape(columns[0].shape + x.shape)
 
 
 def complex_step_gradient(f: Callable[[Array], Any], theta: Array, *, step: float = 1e-30) -> Array:

@@ -28,19 +28,21 @@ Initializer = Callable[..., Array]
 """What draws weights: ``initializer(n_out, n_in, rng=)`` returns an array (n_out, n_in)."""
 
 
-def _normal(n_out: int, n_in: int, std: float, rng: np.random.Generator, dtype: DTypeLike) -> Array:
+def _check(n_out: int, n_in: int, rng: np.random.Generator) -> None:
     check_positive_int(n_out, "n_out")
     check_positive_int(n_in, "n_in")
     check_rng(rng)
+
+
+def _normal(n_out: int, n_in: int, std: float, rng: np.random.Generator, dtype: DTypeLike) -> Array:
+    _check(n_out, n_in, rng)
     return (std * rng.standard_normal((n_out, n_in))).astype(dtype)
 
 
 def _uniform(
     n_out: int, n_in: int, bound: float, rng: np.random.Generator, dtype: DTypeLike
 ) -> Array:
-    check_positive_int(n_out, "n_out")
-    check_positive_int(n_in, "n_in")
-    check_rng(rng)
+    _check(n_out, n_in, rng)
     return rng.uniform(-bound, bound, size=(n_out, n_in)).astype(dtype)
 
 
@@ -82,7 +84,7 @@ def glorot_normal(
     >>> glorot_normal(3, 2, rng=np.random.default_rng(0)).shape
     (3, 2)
     """
-    return _normal(n_out, n_in, math.sqrt(2 / max(n_in + n_out, 1)), rng, dtype)
+    return _normal(n_out, n_in, math.sqrt(2 / max(n_in + n_out, 2)), rng, dtype)
 
 
 def glorot_uniform(
@@ -93,7 +95,7 @@ def glorot_uniform(
     >>> bool(abs(glorot_uniform(3, 3, rng=np.random.default_rng(0))).max() <= 1)
     True
     """
-    return _uniform(n_out, n_in, math.sqrt(6 / max(n_in + n_out, 1)), rng, dtype)
+    return _uniform(n_out, n_in, math.sqrt(6 / max(n_in + n_out, 2)), rng, dtype)
 
 
 def pytorch_uniform(
@@ -134,4 +136,5 @@ def zeros(
     >>> zeros(1, 2, rng=np.random.default_rng(0))
     array([[0., 0.]])
     """
-    return np.zeros_like(_normal(n_out, n_in, 0.0, rng, dtype))
+    _check(n_out, n_in, rng)
+    return np.zeros((n_out, n_in), dtype)

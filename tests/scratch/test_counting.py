@@ -39,6 +39,9 @@ def test_the_tally_follows_results_and_views_and_counts_no_sum():
     assert not tally
     B.sum(axis=0) * 2.0
     assert tally == {"multiply": 4}
+    B * B
+    assert tally == {"multiply": 4 + 8}
+    assert not isinstance(B.sum(), Counted)  # a number is no array any more
 
 
 def test_writing_into_a_plain_array_is_counted_too(rng):
@@ -49,6 +52,14 @@ def test_writing_into_a_plain_array_is_counted_too(rng):
     assert tally["matmul"] == 12
 
 
+def test_writing_into_a_marked_array_is_counted_once(rng):
+    tally = Counter()
+    A, B, out = (counted(rng.standard_normal((2, 2)), tally) for _ in range(3))
+    np.matmul(A, B, out=out)
+    assert np.array_equal(np.asarray(out), np.asarray(A) @ np.asarray(B))
+    assert tally == {"matmul": 8}
+
+
 def test_dot_counts_like_the_operator_and_keeps_the_tally():
     tally = Counter()
     A = counted(np.ones((2, 3)), tally)
@@ -56,6 +67,7 @@ def test_dot_counts_like_the_operator_and_keeps_the_tally():
         assert isinstance(product, Counted)
         assert product.tally is tally
     assert tally["matmul"] == 2 * 3 * 5 + 5 * 2 * 3
+    assert np.array_equal(np.asarray(np.dot(A, np.ones((3, 5)))), np.full((2, 5), 3.0))
 
 
 def test_the_numbers_are_those_of_plain_arrays(rng):

@@ -70,6 +70,8 @@ def test_what_follows_a_warm_up_starts_at_its_own_step_0():
     for t in range(5):
         warm(t)
     assert seen == [0, 0, 0, 0, 1]
+    # 0.3 * (0.2 + 0.8 * 3 / 3), the climb's own value there, is another number in floating point
+    assert linear_warmup(constant(0.3), 3, start_factor=0.2)(3) == 0.3
 
 
 def test_rates_are_python_floats_so_that_float32_stays(recwarn):

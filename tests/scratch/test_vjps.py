@@ -53,6 +53,7 @@ def test_gather_adds_up_what_repeated_entries_send_back(rng, index):
     x, index = rng.standard_normal(C), np.array(index)
     dY = rng.standard_normal(len(index))
     near(vjps.gather(dY, index, C), contract(dY, complex_step_jacobian(lambda v: v[index], x)))
+    assert vjps.gather(dY.astype(np.float32), index, C).dtype == np.float32
 
 
 def test_the_softmax_family(rng):
