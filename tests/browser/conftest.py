@@ -149,8 +149,12 @@ class Probe:
             self.faults.append(f"console {message.type}: {message.text}")
 
     def fail(self, request) -> None:
-        """Note a request without an answer; one that a page left behind on leaving is none."""
-        if request.failure != "net::ERR_ABORTED":
+        """Note a request without an answer.
+
+        What a page left behind on leaving is none, nor what it does not load without scripts; a
+        policy that forbids a request also speaks on the console.
+        """
+        if request.failure not in {"net::ERR_ABORTED", "csp"}:
             self.faults.append(f"failed request: {request.url} ({request.failure})")
 
     def judge(self, response) -> None:
