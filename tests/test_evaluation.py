@@ -1,5 +1,8 @@
 """Error rates, intervals and verdicts, against scipy, exact sums and published examples."""
 
+import itertools
+import math
+from collections import Counter
 from fractions import Fraction
 from math import comb
 
@@ -9,9 +12,11 @@ from scipy import stats
 
 from mlpbook.evaluation import (
     compare_classifiers,
+    compare_seeds,
     confusion_matrix,
     error_rate,
     mcnemar_exact,
+    paired_bootstrap,
     summarize_seeds,
     wilson_interval,
 )
@@ -294,3 +299,213 @@ def test_an_interval_ends_at_minus_1_and_1():
 def test_a_comparison_refuses_what_is_not_right_or_wrong(a, b, error, message):
     with pytest.raises(error, match=message):
         compare_classifiers(a, b)
+
+
+# ---------------------------------------------------------------------------------------------
+# The paired bootstrap.
+
+
+def every_resample(a, b):
+    """The differences of the means over all n^n resamples, which are equally likely."""
+    n = len(a)
+    return [
+        sum(Fraction(a[i]) - Fraction(b[i]) for i in drawn) / n
+        for drawn in itertools.product(range(n), repeat=n)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ([1, 1, 0, 0, 0], [0, 0, 1, 0, 1]),
+        ([1, 1, 1, 0, 1], [0, 0, 1, 0, 0]),
+        ([0.5, 2.0, -1.0, 0.25, 4.0], [0.5, 1.0, 1.5, 0.5, 0.0]),  # losses
+    ],
+)
+@pytest.mark.parametrize("confidence", [0.5, 0.8, 0.95])
+def test_the_bootstrap_agrees_with_all_resamples_of_a_small_set(a, b, confidence):
+    # With 200,000 draws each frequency is within 5 standard deviations, at most 0.0056, of its
+    # probability; so either end lies between the exact quantiles 0.0056 to either side.
+    means, tail = sorted(every_resample(a, b)), (1 - confidence) / 2
+    rng = np.random.default_rng(1)
+    result = paired_bootstrap(a, b, rng=rng, n_resamples=200_000, confidence=confidence)
+
+    def quantile(p):
+        return float(means[int(p * len(means))])
+
+    margin = 0.0056
+    assert quantile(tail - margin) - 1e-12 <= result.low <= quantile(tail + margin) + 1e-12
+    assert quantile(1 - tail - margin) - 1e-12 <= result.high <= quantile(1 - tail + margin) + 1e-12
+    assert result.difference == pytest.approx(float(np.mean(a) - np.mean(b)))
+
+
+def test_each_resample_has_its_probability(rng):
+    # One resample at a time, low is the difference drawn: its law against all 4^4 resamples.
+    a, b, trials = [1, 1, 0, 1], [0, 0, 1, 1], 20_000
+    drawn = Counter(
+        round(4 * paired_bootstrap(a, b, rng=rng, n_resamples=1).low) for _ in range(trials)
+    )
+    exact = Counter(int(4 * mean) for mean in every_resample(a, b))
+    assert set(drawn) == set(exact)
+    expected = [trials * exact[k] / 4**4 for k in sorted(exact)]
+    assert stats.chisquare([drawn[k] for k in sorted(exact)], expected).pvalue > 1e-6
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95])
+def test_the_bootstrap_interval_of_an_error_rate_covers_its_confidence(rng, confidence):
+    # Two classifiers on 400 samples that disagree with probabilities 0.10 and 0.05.
+    n, trials, held = 400, 1500, 0
+    for only_a, only_b, _ in rng.multinomial(n, [0.10, 0.05, 0.85], size=trials):
+        a, b = pair(n, only_a, only_b)
+        result = paired_bootstrap(~a, ~b, rng=rng, n_resamples=1000, confidence=confidence)
+        held += result.low <= 0.05 <= result.high
+    sd = np.sqrt(confidence * (1 - confidence) / trials)
+    # The percentile interval is a little narrow (by order 1/n), and the differences are a grid.
+    assert held / trials == pytest.approx(confidence, abs=5 * sd + 0.01)
+
+
+def test_the_bootstrap_interval_of_a_mean_loss_covers_its_confidence(rng):
+    n, trials, held = 150, 1000, 0
+    for _ in range(trials):
+        shared = rng.standard_exponential(n)  # both find the same samples hard
+        a = shared + rng.standard_exponential(n)
+        b = shared + 0.7 * rng.standard_exponential(n)
+        result = paired_bootstrap(a, b, rng=rng, n_resamples=500)
+        held += result.low <= 0.3 <= result.high
+    assert held / trials == pytest.approx(0.95, abs=5 * np.sqrt(0.95 * 0.05 / trials) + 0.01)
+
+
+def test_pairs_decide_and_not_the_two_error_rates():
+    # 300 errors against 330 of 10,000, once on nested and once on disjoint samples.
+    index = np.arange(10_000)
+    for first, verdict in ((0, "better"), (5000, "not distinguishable")):
+        a, b = index < 300, (first <= index) & (index < first + 330)
+        result = paired_bootstrap(a, b, rng=np.random.default_rng(0))
+        assert result.verdict == verdict
+        assert compare_classifiers(~a, ~b).verdict == verdict
+
+
+def test_the_bootstrap_agrees_with_the_formula_where_there_are_many_disagreements():
+    a, b = pair(10_000, 300, 380, both_wrong=100)
+    formula = compare_classifiers(a, b)
+    result = paired_bootstrap(~a, ~b, rng=np.random.default_rng(0), n_resamples=100_000)
+    width = formula.high - formula.low
+    assert result.low == pytest.approx(formula.low, abs=0.02 * width)
+    assert result.high == pytest.approx(formula.high, abs=0.02 * width)
+    assert (result.mean_a, result.mean_b) == (formula.error_a, formula.error_b)
+
+
+@pytest.mark.parametrize("n_resamples", [1, 2, 999])
+def test_exchanging_the_models_mirrors_the_bootstrap_interval(n_resamples):
+    a, b = pair(50, 4, 9)
+    options = {"n_resamples": n_resamples, "confidence": 0.9}
+    # From the same state the counts of -1, 0, 1 are not mirrored, but their law is symmetric when
+    # the counts are; so exchange the sign of the differences instead of the draws.
+    there = paired_bootstrap(~a, ~b, rng=Mirror(1), **options)
+    back = paired_bootstrap(~b, ~a, rng=Mirror(-1), **options)
+    assert (there.low, there.high) == (-back.high, -back.low)
+
+
+class Mirror(np.random.Generator):
+    """Draws the same counts whichever way the differences are sorted."""
+
+    def __init__(self, sign):
+        super().__init__(np.random.PCG64(0))
+        self.sign = sign
+
+    def multinomial(self, n, pvals, size):
+        return super().multinomial(n, pvals[:: self.sign], size=size)[:, :: self.sign]
+
+
+@pytest.mark.parametrize("kind", ["losses", "errors"])
+def test_a_bootstrap_in_many_chunks_is_the_one_in_one_and_stays_small(monkeypatch, rng, kind):
+    a, b = rng.standard_normal((2, 30)) if kind == "losses" else np.array(pair(30, 5, 8))
+    whole = paired_bootstrap(a, b, rng=np.random.default_rng(0), n_resamples=101)
+    monkeypatch.setattr("mlpbook.evaluation._CHUNK", 100)
+    generator, sizes = np.random.default_rng(0), []
+
+    class Watched(np.random.Generator):
+        def multinomial(self, *args, **options):
+            sizes.append(3 * options["size"])
+            return generator.multinomial(*args, **options)
+
+        def integers(self, *args, **options):
+            sizes.append(math.prod(options["size"]))
+            return generator.integers(*args, **options)
+
+    parts = paired_bootstrap(a, b, rng=Watched(np.random.PCG64(0)), n_resamples=101)
+    assert (parts.low, parts.high) == pytest.approx((whole.low, whole.high), rel=1e-12)
+    assert len(sizes) > 3
+    assert max(sizes) <= 100
+
+
+def test_models_that_never_disagree_are_not_distinguishable():
+    a, _ = pair(100, 5, 0)
+    result = paired_bootstrap(~a, ~a, rng=np.random.default_rng(0))
+    assert (result.low, result.high, result.verdict) == (0, 0, "not distinguishable")
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"losses_a": [1.0]}, ValueError, "losses_a and losses_b must have the same number"),
+        ({"losses_a": []}, ValueError, "losses_a"),
+        ({"losses_b": [[0, 1]]}, ValueError, r"losses_b must have shape \(n,\).*got \(1, 2\)"),
+        ({"losses_b": [0, np.nan]}, ValueError, "losses_b"),
+        ({"losses_b": ["a", "b"]}, TypeError, "losses_b"),
+        ({"rng": 0}, TypeError, "rng must be a numpy.random.Generator, got 0"),
+        ({"n_resamples": 0}, ValueError, "n_resamples must be an integer of at least 1, got 0"),
+        ({"confidence": 95}, ValueError, "confidence must be a finite number .* got 95"),
+    ],
+)
+def test_the_bootstrap_refuses_what_is_no_pair_of_losses(change, error, message):
+    options = {"losses_a": [0, 1], "losses_b": [1, 0], "rng": np.random.default_rng(0)} | change
+    with pytest.raises(error, match=message):
+        paired_bootstrap(options.pop("losses_a"), options.pop("losses_b"), **options)
+
+
+# ---------------------------------------------------------------------------------------------
+# Methods, over seeds.
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95])
+def test_the_interval_over_paired_seeds_is_that_of_scipys_paired_test(rng, confidence):
+    a, b = rng.standard_normal((2, 7))
+    result = compare_seeds(a, b, confidence=confidence)
+    exact = stats.ttest_rel(a, b).confidence_interval(confidence)
+    assert (result.low, result.high) == pytest.approx((exact.low, exact.high), rel=1e-12)
+    assert result.difference == pytest.approx(a.mean() - b.mean(), rel=1e-12)
+
+
+def test_what_a_seed_does_to_both_methods_cancels(rng):
+    luck = rng.standard_normal(10)
+    a, b = luck + 0.01 * rng.standard_normal(10), luck + 0.1
+    assert compare_seeds(a, b).verdict == "better"
+    assert compare_seeds(b, a).verdict == "worse"
+    assert compare_seeds(a, np.roll(b, 3)).verdict == "not distinguishable"  # other partners
+
+
+def test_equally_good_methods_are_rarely_told_apart(rng):
+    trials = 2000
+    wrong = sum(
+        compare_seeds(*rng.standard_normal((2, 5))).verdict != "not distinguishable"
+        for _ in range(trials)
+    )
+    assert wrong / trials == pytest.approx(0.05, abs=5 * np.sqrt(0.95 * 0.05 / trials))
+
+
+def test_an_interval_that_ends_at_0_tells_nothing_apart():
+    # Differences -2 and 0: their mean is -1, and at the right confidence the interval ends at 0.
+    # For one degree of freedom the quantile is tan(pi (confidence) / 2), here 1 = tan(pi / 4).
+    result = compare_seeds([0.0, 0.0], [2.0, 0.0], confidence=0.5)
+    assert (result.low, result.high) == pytest.approx((-2, 0), abs=1e-12)
+    assert compare_seeds([0.0, 0.0], [2.0, 0.0], confidence=0.499).verdict == "better"
+    assert compare_seeds([0.0, 0.0], [2.0, 0.0], confidence=0.501).verdict == "not distinguishable"
+    assert compare_seeds([1.0, 2.0], [1.0, 2.0]).verdict == "not distinguishable"
+
+
+def test_methods_must_have_run_with_the_same_seeds():
+    with pytest.raises(ValueError, match="values_a and values_b must have the same number"):
+        compare_seeds([1.0, 2.0], [1.0, 2.0, 3.0])
+    with pytest.raises(ValueError, match="n of at least 2"):
+        compare_seeds([1.0], [2.0])
