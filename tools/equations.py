@@ -42,6 +42,7 @@ class Test:
     path: Path
     line: int
     source: str
+    printed: bool  # it asks for the TeX itself, and evaluates that
 
     @property
     def place(self) -> str:
@@ -73,10 +74,10 @@ def read_tests(folder: Path = TESTS) -> list[Test]:
                 first = min([node.lineno, *(item.lineno for item in node.decorator_list)])
                 source = "\n".join(lines[first - 1 : node.end_lineno])
                 words = (ast.get_docstring(node) or "").partition("\n")[0]
+                printed = any(argument.arg == "printed" for argument in node.args.args)
                 for label, tolerance in equation_markers(node):
-                    tests.append(
-                        Test(label, tolerance, node.name, words, path, node.lineno, source)
-                    )
+                    about = (label, tolerance, node.name, words, path, node.lineno, source)
+                    tests.append(Test(*about, printed))
     return sorted(tests, key=lambda test: (test.path, test.line))
 
 
@@ -262,6 +263,8 @@ def describe_test(app: Sphinx, test: Test) -> list[nodes.Node]:
     entry = app.book_report.get(f"{test.place}::{test.name}::{test.label}")
     if entry and entry["deviation"] is not None:
         tolerance += f", measured deviation {entry['deviation']:.1e}"
+    if test.printed:
+        tolerance += "; a slip in the TeX fails this test"
     line += nodes.inline("", f"{tolerance}.", classes=["equation-test-tolerance"])
     code = nodes.literal_block(test.source, test.source, language="python")
     opening = (
@@ -298,12 +301,19 @@ def write_index(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     env = app.env
     for placeholder in list(doctree.findall(equation_index)):
         content: list[nodes.Node] = []
-        n_equations = n_tests = 0
+        n_equations = n_tests = n_printed = 0
         for page in dict.fromkeys(reading_order(env, env.config.root_doc)):
-            stated = [e for e in equations_of(env).get(page, []) if e.label.startswith("eq-")]
+            stated = [
+                e
+                for e in equations_of(env).get(page, [])
+                if e.label.startswith("eq-") or e.label in app.book_tests
+            ]
             if not stated:
                 continue
             n_equations += len(stated)
+            n_printed += sum(
+                any(t.printed for t in app.book_tests.get(e.label, [])) for e in stated
+            )
             n_tests += sum(len(app.book_tests.get(equation.label, [])) for equation in stated)
             section = nodes.section(ids=[f"equations-{nodes.make_id(page)}"])
             title = nodes.title()
@@ -316,7 +326,10 @@ def write_index(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             section += title
             section += [describe_equation(app, docname, equation) for equation in stated]
             content.append(section)
-        summary = f"{count(n_equations, 'equation')}, {count(n_tests, 'test')}."
+        summary = (
+            f"{count(n_equations, 'equation')}, {count(n_tests, 'test')}. "
+            f"Of {n_printed} the printed TeX itself is evaluated."
+        )
         placeholder.replace_self([nodes.paragraph("", summary), *content])
 
 

@@ -4,9 +4,12 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+
+from tex import COMPARISONS, ShapeError, canonical, equation, evaluate, statements
 
 MEASURED: dict[str, float] = {}  # a test's node id: the largest deviation that it measured
 
@@ -50,6 +53,71 @@ def agree(request: pytest.FixtureRequest) -> Iterator[Callable[[object, object],
     yield agree
     if not used:
         pytest.fail("the test asked for agree and never called it")
+
+
+class Printed:
+    """Displayed TeX whose sides are evaluated and compared: what the fixture `printed` gives."""
+
+    def __init__(self, tex: str, agree: Callable[[object, object], None]) -> None:
+        self.tex, self.agree = tex, agree
+        self.given: set[str] = set()
+        self.used: set[str] = set()
+        self.evaluated: set[str] = set()
+        self.skip: tuple[str, ...] = ()
+
+    def __call__(
+        self,
+        symbols: dict[str, Any],
+        indices: dict[str, Any] | None = None,
+        *,
+        skip: tuple[str, ...] = (),
+        **options: Any,
+    ) -> dict[str, list[Any]]:
+        """Evaluate statements (see `tex.evaluate`), compare their sides, and return them."""
+        self.skip = skip
+        found, used = evaluate(self.tex, symbols, indices, skip=skip, **options)
+        self.given |= set(map(canonical, symbols))
+        self.used |= used
+        for statement in found:
+            self.evaluated.add(statement.left)
+            pairs = zip(statement.sides, statement.sides[1:], strict=False)
+            for (left, right), sign in zip(pairs, statement.relations, strict=True):
+                if np.shape(left) != np.shape(right):
+                    raise ShapeError(f"{statement.left}: {np.shape(left)} {sign} {np.shape(right)}")
+                if sign in ("=", r"\leftarrow"):
+                    self.agree(left, right)
+                else:
+                    assert np.all(COMPARISONS[sign](left, right)), f"{left} {sign} {right}"
+        return {statement.left.replace(" ", ""): statement.sides for statement in found}
+
+    def finish(self) -> None:
+        """See that every statement was evaluated, and every symbol used."""
+        if missed := {s.left for s in statements(self.tex, self.skip)} - self.evaluated:
+            pytest.fail(f"printed, but not evaluated: {missed}")
+        if idle := self.given - self.used:
+            pytest.fail(f"given, but not printed: {idle}")
+
+
+@pytest.fixture
+def printed(request: pytest.FixtureRequest, agree: Callable[..., None]) -> Iterator[Printed]:
+    """Evaluate the TeX that the page prints under the label of the test's equation marker."""
+    (marker,) = request.node.iter_markers("equation")
+    printed = Printed(equation(marker.args[0]), agree)
+    yield printed
+    printed.finish()
+
+
+@pytest.fixture
+def misprint() -> Callable[[str, float], Printed]:
+    """Make a `Printed` of other TeX, compared to a tolerance."""
+
+    def misprint(tex: str, tolerance: float) -> Printed:
+        def agree(left: object, right: object) -> None:
+            assert deviation(left, right) <= tolerance
+
+        return Printed(tex, agree)
+
+    return misprint
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

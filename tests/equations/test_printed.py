@@ -1,0 +1,602 @@
+"""Central equations as the pages print them: their TeX is parsed, evaluated, and meets the code.
+
+`printed` reads the TeX from the page by the marker's label and evaluates every side of every
+statement from the symbols that a test gives (see `tools/tex.py`). The symbols on the left come from
+the library, or from complex steps, so a slip in the printed formula fails. `test_misprints.py`
+plants slips in all of them.
+"""
+
+import functools
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from mlpbook.scratch import activations
+from mlpbook.scratch.layers import Linear, Tanh
+from mlpbook.scratch.losses import (
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    MSELoss,
+    log_softmax,
+    logsumexp,
+    one_hot,
+    softmax,
+)
+from mlpbook.scratch.network import MLP
+from mlpbook.scratch.two_layer import forward, gradients, initialize, objective
+
+STEP = 1e-30
+
+
+def numbered(pattern, values, start=1):
+    """Name one value after another: the question mark in the pattern becomes its number."""
+    return {pattern.replace("?", str(k)): value for k, value in enumerate(values, start)}
+
+
+def rowwise(function):
+    """Let a function of the rows of a batch take one vector."""
+    return lambda z: function(z[np.newaxis])[0]
+
+
+def by_steps(f, v):
+    """Derivatives of a function of an array by complex steps; the array's axes come last."""
+    slopes = []
+    for place in np.ndindex(v.shape):
+        moved = v.astype(complex)
+        moved[place] += 1j * STEP
+        slopes.append(np.imag(f(moved)) / STEP)
+    slopes = np.moveaxis(np.array(slopes), 0, -1)
+    return slopes.reshape(slopes.shape[:-1] + v.shape)
+
+
+def relu(z):
+    """ReLU that lets complex numbers through."""
+    return np.where(np.real(z) > 0, z, 0)
+
+
+# ---------------------------------------------------------------- the two-layer network
+
+N, D, H, D_OUT, DECAY = 7, 3, 5, 2, 0.3
+SIZES = {"N": N, "D": D, "H": H, r"D_\text{out}": D_OUT}
+
+
+class TwoLayer:
+    """A network with random biases, a batch that keeps off the kink, and the library's results."""
+
+    def __init__(self, rng):
+        self.margin = 0.0
+        while self.margin < 1e-2:
+            params = initialize(D, H, D_OUT, rng=rng)
+            self.params = params._replace(b1=rng.standard_normal(H), b2=rng.standard_normal(D_OUT))
+            self.X, self.Y = rng.standard_normal((N, D)), rng.standard_normal((N, D_OUT))
+            self.Y_hat, (self.Z, self.A) = forward(self.params, self.X)
+            self.margin = np.abs(self.Z).min()
+        self.gradients = gradients(self.params, self.X, self.Y, weight_decay=DECAY)
+        self.weights = dict(zip(("W_1", "b_1", "W_2", "b_2"), self.params, strict=True))
+
+    def loss(self, Y_hat):
+        """The data term of predictions, real or complex."""
+        return ((Y_hat - self.Y) ** 2).sum() / (2 * N)
+
+    def after(self, Z):
+        """The predictions from pre-activations."""
+        return relu(Z) @ self.params.W2.T + self.params.b2
+
+    def sample(self, i):
+        """The symbols of one sample."""
+        values = (self.X[i], self.Z[i], self.A[i], self.Y_hat[i], self.Y[i])
+        return dict(zip(("x", "z", "a", r"\hat y", "y"), values, strict=True))
+
+
+@pytest.mark.equation("def-twolayer-model", tolerance=1e-14)
+def test_printed_model(printed, rng):
+    """The printed TeX, evaluated for each sample, against the library's forward pass."""
+    net = TwoLayer(rng)
+    for i in range(N):
+        sample = {name: value for name, value in net.sample(i).items() if name != "y"}
+        printed({**net.weights, **sample, r"\mathrm{relu}": relu})
+
+
+@pytest.mark.equation("def-twolayer-objective", tolerance=1e-14)
+def test_printed_objective(printed, rng):
+    """The printed TeX, evaluated, against the library's data term and total."""
+    net = TwoLayer(rng)
+    value = objective(net.params, net.X, net.Y, weight_decay=DECAY)
+    symbols = {r"\mathcal L": value.data, r"\mathcal J": value.total, r"\lambda": DECAY, "N": N}
+    symbols |= {name: net.weights[name] for name in ("W_1", "W_2")}
+    symbols |= numbered(r"\hat y^{(?)}", net.Y_hat) | numbered("y^{(?)}", net.Y)
+    losses = [objective(net.params, net.X[[i]], net.Y[[i]]).data for i in range(N)]
+    printed({**symbols, **numbered(r"\ell^{(?)}", losses)}, {"i": N})
+
+
+@pytest.mark.equation("eq-twolayer-forward", tolerance=1e-14)
+def test_printed_forward_pass(printed, rng):
+    """The printed TeX, evaluated, against the library's forward pass; the printed shapes too."""
+    net = TwoLayer(rng)
+    batch = {"X": net.X, "Z": net.Z, "A": net.A, r"\hat Y": net.Y_hat, r"\mathbf 1": np.ones(N)}
+    sizes = {name: size for name, size in SIZES.items() if name != "D"}
+    printed({**net.weights, **batch, **sizes, r"\mathrm{relu}": activations.relu})
+
+
+@pytest.mark.equation("eq-twolayer-jacobian-loss", tolerance=1e-14)
+def test_printed_jacobian_of_the_loss(printed, rng):
+    """The printed TeX, evaluated, against complex steps in the prediction."""
+    y_hat, y = rng.standard_normal((2, D_OUT))
+    jacobian = by_steps(lambda v: np.array([((v - y) ** 2).sum() / 2]), y_hat)
+    printed({r"J_{\ell,\hat y}": jacobian, r"\hat y": y_hat, "y": y, r"D_\text{out}": D_OUT})
+
+
+@pytest.mark.equation("eq-twolayer-jacobian-output", tolerance=1e-14)
+def test_printed_jacobians_of_the_output_layer(printed, rng):
+    """The printed TeX, evaluated, against complex steps in the activations and the bias."""
+    _, _, W2, b2 = TwoLayer(rng).params
+    a = rng.standard_normal(H)
+    symbols = {
+        r"J_{\hat y,a}": by_steps(lambda v: W2 @ v + b2, a),
+        r"J_{\hat y,b_2}": by_steps(lambda v: W2 @ a + v, b2),
+    }
+    printed({**symbols, "W_2": W2, "I": np.eye(D_OUT), "H": H, r"D_\text{out}": D_OUT})
+
+
+@pytest.mark.equation("eq-twolayer-jacobian-relu", tolerance=1e-14)
+def test_printed_jacobian_of_relu(printed, rng):
+    """The printed TeX, evaluated, against complex steps in the pre-activations."""
+    z = TwoLayer(rng).Z[0]
+    printed({"J_{a,z}": by_steps(relu, z), "z": z, "H": H})
+
+
+@pytest.mark.equation("eq-twolayer-jacobian-hidden", tolerance=1e-14)
+def test_printed_jacobians_of_the_hidden_layer(printed, rng):
+    """The printed TeX, evaluated, against complex steps in the input and the bias."""
+    net = TwoLayer(rng)
+    W1, b1, *_ = net.params
+    symbols = {
+        "J_{z,x}": by_steps(lambda v: W1 @ v + b1, net.X[0]),
+        "J_{z,b_1}": by_steps(lambda v: W1 @ net.X[0] + v, b1),
+    }
+    printed({**symbols, "W_1": W1, "I": np.eye(H), "H": H, "D": D})
+
+
+@pytest.mark.equation("eq-twolayer-chain", tolerance=1e-13)
+def test_printed_chain_of_jacobians(printed, rng):
+    """The printed TeX, evaluated for each sample, against complex steps, factor by factor."""
+    net = TwoLayer(rng)
+    _, _, W2, b2 = net.params
+    for i in range(N):
+
+        def loss(y_hat, y=net.Y[i]):
+            return np.array([((y_hat - y) ** 2).sum() / 2])
+
+        symbols = {
+            r"J_{\ell,z}": by_steps(lambda v, loss=loss: loss(W2 @ relu(v) + b2), net.Z[i]),
+            r"J_{\ell,\hat y}": by_steps(loss, net.Y_hat[i]),
+            r"J_{\hat y,a}": by_steps(lambda v: W2 @ v + b2, net.A[i]),
+            "J_{a,z}": by_steps(relu, net.Z[i]),
+        }
+        sample = {r"\hat y": net.Y_hat[i], "y": net.Y[i], "z": net.Z[i]}
+        printed({**symbols, **sample, "W_2": W2, "H": H, r"D_\text{out}": D_OUT})
+
+
+@pytest.mark.equation("eq-twolayer-tensor", tolerance=1e-14)
+def test_printed_tensor(printed, rng):
+    """The printed TeX, evaluated entry by entry, against complex steps in single weights."""
+    _, _, W2, b2 = TwoLayer(rng).params
+    a = rng.standard_normal(H)
+    tensor = by_steps(lambda V: V @ a + b2, W2)
+    symbols = {r"\partial\hat y/\partial W_2": tensor, "a": a, "H": H, r"D_\text{out}": D_OUT}
+    printed(symbols, {"p": D_OUT, "q": D_OUT, "k": H})
+
+
+@pytest.mark.equation("eq-twolayer-contraction", tolerance=1e-13)
+def test_printed_contraction(printed, rng):
+    """The printed TeX, evaluated entry by entry, against complex steps in single weights."""
+    (_, _, W2, b2), y = TwoLayer(rng).params, rng.standard_normal(D_OUT)
+    a = rng.standard_normal(H)
+    gradient = by_steps(lambda V: ((V @ a + b2 - y) ** 2).sum() / 2, W2)
+    symbols = {r"\partial\ell/\partial W_2": gradient, "a": a, r"\hat y": W2 @ a + b2, "y": y}
+    printed(symbols, {"p": D_OUT, "q": D_OUT, "k": H})
+
+
+@pytest.mark.equation("eq-twolayer-vjp", tolerance=1e-13)
+def test_printed_gradients_of_one_sample(printed, rng):
+    """The printed TeX, evaluated for each sample, against the library's gradients for it alone."""
+    net = TwoLayer(rng)
+    sizes = {name: size for name, size in SIZES.items() if name != "N"}
+    for i in range(N):
+
+        def loss(y_hat, y=net.Y[i]):
+            return ((y_hat - y) ** 2).sum() / 2
+
+        of_sample = gradients(net.params, net.X[[i]], net.Y[[i]])
+        names = (rf"\nabla_{{{name}}}\ell" for name in net.weights)
+        symbols = dict(zip(names, of_sample, strict=True))
+        symbols[r"\delta_2"] = by_steps(loss, net.Y_hat[i])
+        symbols[r"\delta_1"] = by_steps(lambda z, loss=loss: loss(net.after(z)), net.Z[i])
+        printed({**symbols, **net.sample(i), "W_2": net.params.W2, **sizes})
+
+
+@pytest.mark.equation("eq-twolayer-outer-sum", tolerance=1e-13)
+def test_printed_sum_of_outer_products(printed, rng):
+    """The printed TeX, evaluated entry by entry, against the library's gradient without penalty."""
+    net = TwoLayer(rng)
+    Delta = by_steps(lambda Z: net.loss(net.after(Z)), net.Z)
+    symbols = {r"\Delta_1": Delta, "X": net.X, "N": N}
+    symbols |= numbered(r"\delta_1^{(?)}", N * Delta) | numbered("x^{(?)}", net.X)
+    ((entries, *_),) = printed(symbols, {"k": H, "j": D}).values()
+    printed.agree(entries, gradients(net.params, net.X, net.Y).W1)
+
+
+@pytest.mark.equation("eq-twolayer-penalty", tolerance=1e-14)
+def test_printed_gradient_of_the_penalty(printed, rng):
+    """Both printed sides, the left one differentiated by complex steps, and the library's."""
+    net = TwoLayer(rng)
+    ((slope, _),) = printed({"W": net.params.W1, r"\lambda": DECAY}).values()
+    without = gradients(net.params, net.X, net.Y)
+    printed.agree(slope, net.gradients.W1 - without.W1)
+
+
+@pytest.mark.equation("eq-twolayer-backward", tolerance=1e-13)
+def test_printed_gradients_of_the_batch(printed, rng):
+    """The printed TeX, evaluated, against the library's gradients and complex steps."""
+    net = TwoLayer(rng)
+    W2, b2 = net.params.W2, net.params.b2
+    symbols = {rf"\bar {name}": g for name, g in zip(net.weights, net.gradients, strict=True)}
+    symbols |= {
+        r"\Delta_2": by_steps(net.loss, net.Y_hat),
+        r"\bar A": by_steps(lambda A: net.loss(A @ W2.T + b2), net.A),
+        r"\Delta_1": by_steps(lambda Z: net.loss(net.after(Z)), net.Z),
+        **{"X": net.X, "Y": net.Y, "Z": net.Z, "A": net.A, r"\hat Y": net.Y_hat},
+        **{"W_1": net.params.W1, "W_2": W2, r"\lambda": DECAY, r"\mathbf 1": np.ones(N)},
+    }
+    printed({**symbols, **SIZES})
+
+
+@pytest.mark.equation("eq-twolayer-metric", tolerance=1e-14)
+def test_printed_factor_between_metric_and_loss(printed, rng):
+    """The printed TeX, evaluated, against the library's mean squared error and data term."""
+    net = TwoLayer(rng)
+    data = objective(net.params, net.X, net.Y).data
+    symbols = {r"\mathcal L": data, r"\hat Y": net.Y_hat, "Y": net.Y}
+    sizes = {"N": N, r"D_\text{out}": D_OUT}
+    ((metric, _),) = printed({**symbols, **sizes}, {"i": N, "p": D_OUT}).values()
+    printed.agree(metric, MSELoss()(net.Y_hat, net.Y))
+
+
+# ---------------------------------------------------------------- any depth
+
+DEPTH, WIDTHS = 4, [3, 5, 4, 6, 2]  # all different, so that no transposition can hide
+
+
+class Deep:
+    """A network of four layers with tanh, a batch, and its derivatives by complex steps."""
+
+    def __init__(self):
+        rng = np.random.default_rng(1)
+        self.model = MLP(WIDTHS, Tanh, rng=rng)
+        self.linear = [module for module in self.model.layers if isinstance(module, Linear)]
+        for module in self.linear:
+            module.b[:] = rng.standard_normal(module.n_out)
+        self.W, self.b = [module.W for module in self.linear], [module.b for module in self.linear]
+        self.X = rng.standard_normal((N, WIDTHS[0]))
+        self.y = rng.integers(0, WIDTHS[-1], N)
+        self.Z, self.A = [], [self.X]
+        for W, b in zip(self.W, self.b, strict=True):
+            self.Z.append(self.A[-1] @ W.T + b)
+            self.A.append(np.tanh(self.Z[-1]))
+        assert np.allclose(self.Z[-1], self.model(self.X))
+        self.A.pop()  # the output is not activated
+
+    def tail(self, layer, Z):
+        """The output, from the pre-activations of layer l = 1, ..., L; real or complex."""
+        for W, b in zip(self.W[layer:], self.b[layer:], strict=True):
+            Z = np.tanh(Z) @ W.T + b
+        return Z
+
+    def loss(self, Z):
+        """The mean cross-entropy of logits, real or complex."""
+        return (lse(Z) - Z[np.arange(N), self.y]).mean()
+
+    @functools.cached_property
+    def deltas(self):
+        """The derivatives of the data term in the pre-activations of each layer."""
+        return [
+            by_steps(lambda Z, layer=layer: self.loss(self.tail(layer, Z)), self.Z[layer - 1])
+            for layer in range(1, DEPTH + 1)
+        ]
+
+    def adjoints(self):
+        """The library's adjoints of weights and biases, without a penalty."""
+        loss_fn = CrossEntropyLoss()
+        loss_fn(self.model(self.X), self.y)
+        self.model.backward(loss_fn.backward())
+        return [module.dW for module in self.linear], [module.db for module in self.linear]
+
+    def symbols(self):
+        """Weights, sizes, activation."""
+        return {
+            **numbered("W_?", self.W),
+            **numbered("n_?", WIDTHS, start=0),
+            "L": DEPTH,
+            "N": N,
+            r"\varphi'": activations.tanh_prime,
+        }
+
+
+deep = functools.cache(Deep)  # the same for all tests, and for their misprints
+
+
+def lse(Z):
+    """Log-sum-exp of each row, real or complex."""
+    return np.log(np.exp(Z).sum(axis=-1))
+
+
+@pytest.mark.equation("def-backprop-forward", tolerance=1e-14)
+def test_printed_layers(printed):
+    """The printed TeX, evaluated for each layer and sample, against the library's batch."""
+    net = deep()
+    for i, layer in itertools.product(range(N), range(1, DEPTH + 1)):
+        symbols = numbered("W_?", net.W) | numbered("b_?", net.b) | {"l": layer}
+        symbols |= numbered("a_?", [A[i] for A in net.A], 0) | numbered(
+            "z_?", [Z[i] for Z in net.Z]
+        )
+        printed(
+            {**symbols, r"\varphi": activations.tanh},
+            only=("z_l", "a_l") if layer < DEPTH else "z_l",
+            skip=(r"(l=1,\dots,L)", r"(l=1,\dots,L-1)"),
+        )
+
+
+@pytest.mark.equation("def-backprop-objective", tolerance=1e-14)
+def test_printed_objective_at_any_depth(printed):
+    """The printed TeX, evaluated, against the library's mean loss and a sum over all weights."""
+    net = deep()
+    loss = CrossEntropyLoss()(net.Z[-1], net.y)
+    total = loss + DECAY / 2 * np.sum(np.concatenate([W.ravel() for W in net.W]) ** 2)
+    symbols = {r"\mathcal L": loss, r"\mathcal J": total, r"\lambda": DECAY, "N": N, "L": DEPTH}
+    symbols |= {r"\ell": lambda z, y: CrossEntropyLoss()(z[np.newaxis], np.array([y]))}
+    symbols |= numbered("W_?", net.W) | numbered("y^{(?)}", net.y)
+    printed(symbols | numbered(f"z_{DEPTH}^{{(?)}}", net.Z[-1]))
+
+
+@pytest.mark.equation("eq-backprop-sample", tolerance=1e-12)
+def test_printed_recursion_for_one_sample(printed):
+    """The printed TeX, evaluated for each layer, against complex steps and the library."""
+    net = deep()
+
+    def slope(z, label):
+        loss_fn = CrossEntropyLoss()
+        loss_fn(z[np.newaxis], np.array([label]))
+        return loss_fn.backward()[0]
+
+    deltas = net.deltas
+    for i in range(2):
+        net.model(net.X[[i]])
+        dX = net.model.backward(slope(net.Z[-1][i], net.y[i])[np.newaxis])
+        symbols = net.symbols() | {"y": int(net.y[i]), r"\nabla_z\ell": slope}
+        symbols |= numbered("a_?", [A[i] for A in net.A], 0) | numbered(
+            "z_?", [Z[i] for Z in net.Z]
+        )
+        symbols |= numbered(r"\delta_?", [N * Delta[i] for Delta in deltas])
+        symbols |= numbered(r"\nabla_{W_?}\ell", [module.dW for module in net.linear])
+        symbols |= numbered(r"\nabla_{b_?}\ell", [module.db for module in net.linear])
+        del symbols["N"]
+        printed({**symbols, r"\nabla_x\ell": dX[0]}, only=(r"\delta_L", r"\nabla_x\ell"))
+        for layer in range(1, DEPTH + 1):
+            hidden = (r"\delta_l",) if layer < DEPTH else ()
+            printed(
+                {**symbols, "l": layer}, only=(*hidden, r"\nabla_{W_l}\ell", r"\nabla_{b_l}\ell")
+            )
+
+
+@pytest.mark.equation("def-backprop-delta", tolerance=1e-13)
+def test_printed_rows_of_the_batch(printed):
+    """The printed TeX, evaluated entry by entry, against derivatives of one sample's loss."""
+    net = deep()
+    for layer, Delta in enumerate(net.deltas, 1):
+        of_samples = []
+        for i in range(N):
+            row = by_steps(
+                lambda z, i=i, layer=layer: lse(net.tail(layer, z)) - net.tail(layer, z)[net.y[i]],
+                net.Z[layer - 1][i],
+            )
+            of_samples.append(row)
+        symbols = {rf"\Delta_{layer}": Delta, "l": layer, "N": N, rf"n_{layer}": WIDTHS[layer]}
+        symbols |= numbered(rf"\delta_{layer}^{{(?)}}", of_samples)
+        printed(symbols, {"i": N, "k": WIDTHS[layer]})
+
+
+@pytest.mark.equation("eq-backprop-batch", tolerance=1e-12)
+def test_printed_recursion_for_a_batch(printed):
+    """The printed TeX, evaluated for each layer, against complex steps and the library."""
+    net = deep()
+    deltas, (dW, db) = net.deltas, net.adjoints()
+    symbols = net.symbols() | {r"\lambda": DECAY, r"\mathbf 1": np.ones(N)}
+    symbols |= numbered("A_?", net.A, 0) | numbered("Z_?", net.Z[:-1])
+    symbols |= numbered(r"\Delta_?", deltas) | numbered(r"\bar b_?", db)
+    symbols |= numbered(r"\bar W_?", [d + DECAY * W for d, W in zip(dW, net.W, strict=True)])
+    top = by_steps(net.loss, net.Z[-1])
+    printed({**symbols, rf"\partial\mathcal L/\partial Z_{DEPTH}": top}, only=r"\Delta_L")
+    for layer in range(1, DEPTH + 1):
+        hidden = (r"\Delta_l",) if layer < DEPTH else ()
+        printed({**symbols, "l": layer}, only=(*hidden, r"\bar W_l", r"\bar b_l"))
+
+
+@pytest.mark.equation("eq-backprop-index", tolerance=1e-12)
+def test_printed_recursion_in_indices(printed):
+    """The printed TeX, evaluated entry by entry, against complex steps and the library."""
+    net = deep()
+    deltas, (dW, db) = net.deltas, net.adjoints()
+    symbols = {r"\lambda": DECAY, "N": N, r"\varphi'": activations.tanh_prime}
+    symbols |= numbered("W_?", net.W) | numbered("n_?", WIDTHS[2:], 2)
+    symbols |= numbered("A_?", net.A, 0) | numbered("Z_?", net.Z[:-1])
+    symbols |= numbered(r"\Delta_?", deltas) | numbered(r"\bar b_?", db)
+    symbols |= numbered(r"\bar W_?", [d + DECAY * W for d, W in zip(dW, net.W, strict=True)])
+    for layer in range(1, DEPTH + 1):
+        sizes = {"j": WIDTHS[layer], "k": WIDTHS[layer - 1]}
+        printed({**symbols, "l": layer}, sizes, only=(r"(\bar W_l)_{jk}", r"(\bar b_l)_j"))
+        if layer < DEPTH:
+            sizes = {"i": N, "k": WIDTHS[layer]}
+            printed({**symbols, "l": layer}, sizes, only=r"(\Delta_l)_{ik}")
+
+
+@pytest.mark.equation("eq-backprop-top", tolerance=1e-14)
+def test_printed_gradients_of_both_losses(printed, rng):
+    """The printed TeX, evaluated, against the library's losses."""
+    net = deep()
+    Z, Y = net.Z[-1], rng.standard_normal(net.Z[-1].shape)
+    losses = {"MSE": (MSELoss(), Y), "CE": (CrossEntropyLoss(), net.y)}
+    symbols = {}
+    for name, (loss_fn, target) in losses.items():
+        loss_fn(Z, target)
+        symbols[rf"\Delta_L^{{\text{{{name}}}}}"] = loss_fn.backward()
+    symbols |= {"Z_L": Z, "Y": Y, "P": softmax(Z), "E": one_hot(net.y, WIDTHS[-1])}
+    printed({**symbols, "N": N, "n_L": WIDTHS[-1]})
+
+
+# ---------------------------------------------------------------- losses
+
+CLASSES = 5
+
+
+@pytest.mark.equation("def-losses-softmax", tolerance=1e-14)
+def test_printed_softmax(printed, rng):
+    """The printed TeX, evaluated entry by entry, against the library's softmax and log-sum-exp."""
+    z = 2 * rng.standard_normal(CLASSES)
+    functions = {r"\mathrm{softmax}": rowwise(softmax), r"\mathrm{LSE}": rowwise(logsumexp)}
+    printed({"p": rowwise(softmax)(z), "z": z, **functions}, {"j": CLASSES, "k": CLASSES})
+
+
+@pytest.mark.equation("eq-losses-softmax", tolerance=1e-14)
+def test_printed_invariance_of_softmax(printed, rng):
+    """Both printed sides, evaluated with the library's softmax."""
+    symbols = {"z": rng.standard_normal(CLASSES), "p": rng.dirichlet(np.ones(CLASSES)), "c": 3.7}
+    ones = {r"\mathbf 1": np.ones(CLASSES)}
+    printed({**symbols, **ones, r"\mathrm{softmax}": rowwise(softmax)})
+
+
+@pytest.mark.equation("eq-losses-lse-shift", tolerance=1e-14)
+def test_printed_shift_of_log_sum_exp(printed, rng):
+    """Both printed sides, evaluated with the naive formula on the left's behalf and the library."""
+    z = rng.standard_normal(CLASSES)
+    printed({"z": z, "c": 3.7, r"\mathbf 1": np.ones(CLASSES), r"\mathrm{LSE}": lse})
+    printed.agree(lse(z), rowwise(logsumexp)(z))
+
+
+@pytest.mark.equation("eq-losses-lse-bounds", tolerance=1e-14)
+def test_printed_bounds_of_log_sum_exp(printed, rng):
+    """The printed inequalities, evaluated with the library; equal logits attain the upper one."""
+    symbols = {r"\mathrm{LSE}": rowwise(logsumexp), "C": CLASSES}
+    for z in (*rng.standard_normal((20, CLASSES)), np.array([0.0, 700.0, 0.0, 1.0, 2.0])):
+        printed({**symbols, "z": z}, {"j": CLASSES})
+    printed.agree(rowwise(logsumexp)(np.ones(CLASSES)), 1 + np.log(CLASSES))
+
+
+@pytest.mark.equation("eq-losses-hessian", tolerance=1e-13)
+def test_printed_gradient_and_hessian_of_log_sum_exp(printed, rng):
+    """The printed TeX, evaluated, against complex steps of log-sum-exp and of its gradient."""
+    z = rng.standard_normal(CLASSES)
+    symbols = {
+        r"\nabla\mathrm{LSE}": lambda z: by_steps(lse, z),
+        r"\nabla^2\mathrm{LSE}": lambda z: by_steps(lambda v: np.exp(v) / np.exp(v).sum(), z),
+    }
+    printed({**symbols, "z": z, "p": rowwise(softmax)(z)})
+
+
+@pytest.mark.equation("eq-losses-variance", tolerance=1e-13)
+def test_printed_variance(printed, rng):
+    """The printed TeX, evaluated, against a variance with given probabilities; a sharp case."""
+
+    def sides(p, v):
+        variance = {r"\mathrm{Var}": lambda values: p @ (values - p @ values) ** 2}
+        return printed({"p": p, "v": v, "V": v, **variance})
+
+    sides(rng.dirichlet(np.ones(CLASSES)), rng.standard_normal(CLASSES))
+    of_two = sides(np.array([0.5, 0.5, 0, 0, 0]), np.array([1.0, -1.0, 0, 0, 0]))
+    printed.agree(*of_two["0"][1:])  # the upper bound is attained
+
+
+@pytest.mark.equation("eq-losses-temperature", tolerance=1e-13)
+def test_printed_temperature(printed, rng):
+    """The printed TeX, evaluated for all pairs of classes, with the library's softmax."""
+    z = rng.standard_normal(CLASSES)
+    symbols = {"p": rowwise(softmax)(z / 1.7), "z": z, "T": 1.7}
+    printed(
+        symbols,
+        {"j": CLASSES, "k": CLASSES},
+        skip=(r"\text{for }p=\mathrm{softmax}(z/T)",),
+    )
+
+
+@pytest.mark.equation("eq-losses-gradient", tolerance=1e-13)
+def test_printed_gradient_of_cross_entropy(printed, rng):
+    """The printed TeX, evaluated for each label, against the library and complex steps."""
+    z, loss_fn = rng.standard_normal(CLASSES), CrossEntropyLoss()
+    for label in range(CLASSES):
+        loss_fn(z[np.newaxis], np.array([label]))
+        symbols = {
+            r"\partial\ell/\partial z": by_steps(lambda v, y=label: lse(v) - v[y], z),
+            r"\nabla_z\ell": loss_fn.backward()[0],
+            f"e_{label}": np.eye(CLASSES)[label],
+        }
+        symbols |= {"p": rowwise(softmax)(z), "y": label}
+        printed(symbols, {"j": range(CLASSES)}, origin=0)
+
+
+@pytest.mark.equation("eq-losses-batch-gradient", tolerance=1e-14)
+def test_printed_gradient_of_cross_entropy_for_a_batch(printed, rng):
+    """The printed TeX, evaluated, against the library and complex steps."""
+    Z, y = rng.standard_normal((N, CLASSES)), rng.integers(0, CLASSES, N)
+    loss_fn = CrossEntropyLoss()
+    loss_fn(Z, y)
+    slope = by_steps(lambda Z: (lse(Z) - Z[np.arange(N), y]).mean(), Z)
+    symbols = {r"\bar Z": loss_fn.backward(), r"\partial\mathcal L/\partial Z": slope}
+    printed({**symbols, "P": softmax(Z), "E": one_hot(y, CLASSES), "N": N, "C": CLASSES})
+
+
+@pytest.mark.equation("eq-losses-bce", tolerance=1e-14)
+def test_printed_binary_cross_entropy(printed, rng):
+    """The printed TeX, evaluated for both labels, against the library's loss and gradient."""
+    loss_fn = BCEWithLogitsLoss()
+    functions = {r"\mathrm{softplus}": activations.softplus, r"\sigma": activations.sigmoid}
+    for z, y in itertools.product(rng.standard_normal(5), (0.0, 1.0, 0.3)):
+        value = loss_fn(np.array([[z]]), np.array([[y]]))
+        slope = loss_fn.backward().item()
+        printed({r"\ell": value, r"\partial\ell/\partial z": slope, "z": z, "y": y, **functions})
+
+
+@pytest.mark.equation("eq-pytorch-log-softmax", tolerance=1e-14)
+def test_printed_log_softmax(printed, rng):
+    """The printed TeX, evaluated for all samples and classes, against the library's."""
+    Z = rng.standard_normal((N, CLASSES))
+    symbols = numbered("p^{(?)}", np.exp(log_softmax(Z))) | numbered("z^{(?)}", Z)
+    printed(symbols, {"i": N, "j": CLASSES, "k": CLASSES})
+
+
+@pytest.mark.equation("eq-pytorch-nll", tolerance=1e-14)
+def test_printed_negative_log_likelihood(printed, rng):
+    """The printed TeX, evaluated with classes counted from 1, against PyTorch's nll_loss."""
+    Q, y = rng.standard_normal((N, CLASSES)), rng.integers(0, CLASSES, N)
+
+    def nll(Q, y):
+        return torch.nn.functional.nll_loss(torch.tensor(Q), torch.tensor(y)).item()
+
+    printed({r"\mathrm{NLL}": nll, "Q": Q, "y": y, "N": N, **numbered("y^{(?)}", y + 1)})
+
+
+@pytest.mark.equation("eq-pytorch-nll-ce", tolerance=1e-13)
+def test_printed_cross_entropy(printed, rng):
+    """All printed sides, evaluated, with the library's cross-entropy and PyTorch's nll_loss."""
+    Z, y = rng.standard_normal((N, CLASSES)), rng.integers(0, CLASSES, N)
+
+    def nll(Q, y):
+        return torch.nn.functional.nll_loss(torch.tensor(Q), torch.tensor(y)).item()
+
+    functions = {
+        r"\mathrm{CE}": CrossEntropyLoss(),
+        r"\mathrm{NLL}": nll,
+        r"\mathrm{softmax}": softmax,
+    }
+    symbols = {"Z": Z, "y": y, "N": N, **numbered("z^{(?)}", Z), **numbered("y^{(?)}", y + 1)}
+    printed({**functions, **symbols}, {"k": CLASSES})
