@@ -160,8 +160,9 @@ def misprints(label: str) -> Iterator[tuple[str, str]]:
         yield f"{right} -> {wrong}", " ".join([*tokens[:start], *new, *tokens[end:]])
 
 
-EQUIVALENT = {  # what is printed stays true, whichever sign or number stands there
+EQUIVALENT = {  # what is printed stays true
     "eq-losses-softmax": {r"( z + c \mathbf -> ( z - c \mathbf"},  # for every c
+    "eq-activations-diagonal": {r"z } ^ \top \bar a -> z } \bar a"},  # J is diagonal
 }
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from mlpbook.autograd import Tensor
 from mlpbook.scratch import activations
 from mlpbook.scratch.layers import Linear, Tanh
 from mlpbook.scratch.losses import (
@@ -25,6 +26,7 @@ from mlpbook.scratch.losses import (
     softmax,
 )
 from mlpbook.scratch.network import MLP
+from mlpbook.scratch.optimizers import SGD
 from mlpbook.scratch.two_layer import forward, gradients, initialize, objective
 
 STEP = 1e-30
@@ -600,3 +602,218 @@ def test_printed_cross_entropy(printed, rng):
     }
     symbols = {"Z": Z, "y": y, "N": N, **numbered("z^{(?)}", Z), **numbered("y^{(?)}", y + 1)}
     printed({**functions, **symbols}, {"k": CLASSES})
+
+
+# ---------------------------------------------------------------- activations
+
+
+def scalars(rng):
+    """Numbers on both sides of zero, for functions of one number."""
+    return [float(x) for x in (*rng.uniform(-4, 4, 6), -0.3, 0.7)]
+
+
+def slope_of(function):
+    """The derivative of a function of one number by complex steps."""
+    return lambda x: np.imag(function(x + 1j * STEP)) / STEP
+
+
+def logistic(x):
+    """The textbook formula; real or complex."""
+    return 1 / (1 + np.exp(-x))
+
+
+@pytest.mark.equation("eq-activations-diagonal", tolerance=1e-13)
+def test_printed_diagonal_jacobian(printed, rng):
+    """The printed TeX, evaluated, against complex steps and the library's activation layer."""
+    z, adjoint, layer = rng.standard_normal(H), rng.standard_normal(H), Tanh()
+    layer.forward(z[np.newaxis])
+    symbols = {"J_{a,z}": by_steps(np.tanh, z), r"\varphi'": activations.tanh_prime, "n": H}
+    symbols |= {r"\bar z": layer.backward(adjoint[np.newaxis])[0], r"\bar a": adjoint, "z": z}
+    printed(symbols)
+
+
+@pytest.mark.equation("eq-activations-softmax-jacobian", tolerance=1e-13)
+def test_printed_jacobian_of_softmax(printed, rng):
+    """The printed TeX, evaluated entry by entry, against complex steps."""
+    z = rng.standard_normal(CLASSES)
+    jacobian = by_steps(lambda v: np.exp(v) / np.exp(v).sum(), z)
+    symbols = {r"\partial p/\partial z": jacobian, "p": rowwise(softmax)(z)}
+    printed(symbols, {"i": CLASSES, "j": CLASSES})
+
+
+@pytest.mark.equation("def-activations-sigmoid", tolerance=1e-14)
+def test_printed_logistic_function(printed, rng):
+    """The printed TeX, evaluated, against the library's function."""
+    for x in scalars(rng):
+        printed({r"\sigma": activations.sigmoid, "x": x}, skip=(r"\sigma:\mathbb R\to(0,1)",))
+
+
+@pytest.mark.equation("eq-activations-sigmoid-prime", tolerance=1e-13)
+def test_printed_slope_of_the_logistic_function(printed, rng):
+    """All printed sides, evaluated with the library's function, and complex steps."""
+    for x in scalars(rng):
+        printed({r"\sigma": activations.sigmoid, r"\sigma'": slope_of(logistic), "x": x})
+
+
+@pytest.mark.equation("eq-activations-stable-sigmoid", tolerance=1e-13)
+def test_printed_stable_logistic_function(printed, rng):
+    """The printed TeX, evaluated, against the textbook formula and complex steps."""
+    for x in scalars(rng):
+        functions = {r"\sigma": logistic, r"\sigma'": slope_of(logistic)}
+        printed({**functions, "x": x, "t": float(np.exp(-abs(x)))})
+
+
+@pytest.mark.equation("eq-activations-relu", tolerance=1e-15)
+def test_printed_relu(printed, rng):
+    """All printed sides, evaluated, against the library's function."""
+    for x in (*scalars(rng), 0.0):
+        symbols = {r"\mathrm{relu}": activations.relu, "x": x}
+        printed(symbols, skip=(r"\mathrm{relu}:\mathbb R\to[0,\infty)",))
+
+
+@pytest.mark.equation("eq-activations-relu-prime", tolerance=1e-15)
+def test_printed_slope_of_relu(printed, rng):
+    """All printed sides, evaluated, against the library's derivative; at the kink too."""
+    for x in (*scalars(rng), 0.0):
+        printed({r"\mathrm{relu}'": activations.relu_prime, "x": x})
+
+
+@pytest.mark.equation("eq-activations-softplus", tolerance=1e-14)
+def test_printed_softplus(printed, rng):
+    """The printed TeX, evaluated, against the logarithm of 1 + e^x."""
+    for x in scalars(rng):
+        printed({r"\mathrm{softplus}": lambda x: np.log(1 + np.exp(x)), "x": x})
+
+
+@pytest.mark.equation("eq-activations-silu-prime", tolerance=1e-13)
+def test_printed_slope_of_silu(printed, rng):
+    """All printed sides, evaluated with the library's functions, and complex steps."""
+    for x in scalars(rng):
+        functions = {r"\sigma": activations.sigmoid, r"\sigma'": activations.sigmoid_prime}
+        functions[r"\mathrm{silu}'"] = slope_of(lambda x: x * logistic(x))
+        printed({**functions, "x": x})
+
+
+# ---------------------------------------------------------------- layers and one neuron
+
+
+@pytest.mark.equation("def-mlp-layer-batch", tolerance=1e-14)
+def test_printed_layers_of_a_batch(printed):
+    """The printed TeX, evaluated for each layer, against the library's layers."""
+    net = deep()
+    A = net.X
+    for k, module in enumerate(net.linear, 1):
+        Z = module.forward(A)
+        symbols = {f"A_{k - 1}": A, f"Z_{k}": Z, f"W_{k}": module.W, f"b_{k}": module.b}
+        A = Tanh().forward(Z)
+        symbols |= {f"A_{k}": A, r"\varphi": np.tanh, r"\mathbf 1": np.ones(N), "l": k, "N": N}
+        printed(symbols | numbered("n_?", WIDTHS[k - 1 : k + 1], k - 1), skip=("Z_l",))
+
+
+@pytest.mark.equation("eq-pytorch-linear", tolerance=1e-13)
+def test_printed_linear_layer(printed, rng):
+    """The printed TeX, evaluated as matrices and entry by entry, against PyTorch's layer."""
+    X, W, b = rng.standard_normal((N, D)), rng.standard_normal((H, D)), rng.standard_normal(H)
+    Z = torch.nn.functional.linear(*map(torch.tensor, (X, W, b))).numpy()
+    symbols = {"X": X, "W": W, "b": b, "Z": Z, r"\mathbf 1": np.ones(N)}
+    printed(symbols, {"i": N, "j": H, "k": D})
+
+
+@pytest.mark.equation("eq-neuron-logistic-loss", tolerance=1e-13)
+def test_printed_logistic_loss(printed, rng):
+    """Both printed forms, evaluated, against the library's binary cross-entropy."""
+    X, w, b, y = rng.standard_normal((N, D)), rng.standard_normal(D), 0.4, rng.integers(0, 2, N)
+    s = X @ w + b
+    symbols = {r"\mathcal L": lambda w, b: BCEWithLogitsLoss()((X @ w + b)[:, None], y[:, None])}
+    symbols |= {"w": w, "b": b, "N": N, r"\mathrm{softplus}": activations.softplus}
+    symbols |= numbered("y^{(?)}", y) | numbered(r"\tilde y^{(?)}", 2 * y - 1)
+    printed(symbols | numbered("p^{(?)}", logistic(s)) | numbered("s^{(?)}", s))
+
+
+@pytest.mark.equation("eq-neuron-logistic-gradient", tolerance=1e-13)
+def test_printed_gradient_of_the_logistic_loss(printed, rng):
+    """The printed TeX, evaluated, against complex steps of the loss."""
+    X, w, b, y = rng.standard_normal((N, D)), rng.standard_normal(D), 0.4, rng.integers(0, 2, N)
+
+    def loss(w, b):
+        s = X @ w + b
+        return (np.log(1 + np.exp(s)) - y * s).mean()
+
+    symbols = {
+        r"\partial\mathcal L/\partial w": by_steps(lambda v: loss(v, b), w),
+        r"\partial\mathcal L/\partial b": by_steps(lambda v: loss(w, v), np.array(b)),
+        r"\mathbf 1": np.ones(N),
+    }
+    printed({**symbols, "X": X, "p": logistic(X @ w + b), "y": y, "N": N, "D": D})
+
+
+@pytest.mark.equation("eq-autograd-matmul", tolerance=1e-13)
+def test_printed_adjoints_of_a_product(printed, rng):
+    """The printed TeX, evaluated, against the library's automatic differentiation."""
+    A, B, C_bar = (rng.standard_normal(shape) for shape in ((N, D), (D, H), (N, H)))
+    left, right = Tensor(A, requires_grad=True), Tensor(B, requires_grad=True)
+    ((left @ right) * C_bar).sum().backward()
+    symbols = {r"\bar A": left.grad, r"\bar B": right.grad, r"\bar C": C_bar, "A": A, "B": B}
+    printed(symbols)
+
+
+@pytest.mark.equation("eq-autograd-log-softmax", tolerance=1e-13)
+def test_printed_adjoint_of_log_softmax(printed, rng):
+    """The printed TeX, evaluated, against complex steps."""
+    z, adjoint = rng.standard_normal((2, CLASSES))
+    slope = by_steps(lambda v: adjoint @ (v - lse(v)), z)
+    symbols = {r"\bar z": slope, r"\bar y": adjoint, "z": z, r"\mathrm{softmax}": rowwise(softmax)}
+    printed(symbols, {"j": CLASSES})
+
+
+# ---------------------------------------------------------------- optimizers
+
+
+def trajectory(make, rng, n_steps=6, n_entries=3):
+    """Run an optimizer of the library; return it, and the entries of theta and its gradients."""
+    theta = rng.standard_normal(n_entries)
+    optimizer = make([theta])
+    path, slopes = [theta.copy()], rng.standard_normal((n_steps, n_entries))
+    for slope in slopes:
+        optimizer.step([slope])
+        path.append(theta.copy())
+    return np.array(path), slopes
+
+
+@pytest.mark.equation("eq-pytorch-sgd", tolerance=1e-14)
+def test_printed_sgd(printed, rng):
+    """The printed recurrence, run entry by entry, against the library's optimizer."""
+    options = {"momentum": 0.9, "weight_decay": DECAY}
+    path, slopes = trajectory(lambda p: SGD(p, lr=0.1, **options), rng)
+    for entry in range(3):
+        velocity = 0.0
+        for t, slope in enumerate(slopes[:, entry], 1):
+            symbols = {rf"\bar\theta_{t}": slope, r"\beta": 0.9, r"\lambda": DECAY, "t": t}
+            symbols |= {rf"\theta_{t - 1}": path[t - 1, entry], rf"v_{t - 1}": velocity}
+            steps = ("g_t", "v_t", r"\theta_t")
+            start = ("v_0",) if t == 1 else ()
+            symbols |= {rf"\eta_{t}": 0.1}
+            found = printed(symbols, only=(*steps, *start), defines=steps)
+            velocity = found["v_t"][0]
+            printed.agree(found[r"\theta_t"][0], path[t, entry])
+
+
+@pytest.mark.equation("eq-pytorch-velocity", tolerance=1e-14)
+def test_printed_sum_of_gradients(printed, rng):
+    """The printed TeX, evaluated, against the steps of the library's optimizer."""
+    path, slopes = trajectory(lambda p: SGD(p, lr=0.1, momentum=0.9), rng, n_entries=1)
+    for t in range(1, len(path)):
+        velocity = (path[t - 1] - path[t]).item() / 0.1
+        symbols = {f"v_{t}": velocity, "t": t, r"\beta": 0.9}
+        printed(symbols | numbered("g_?", slopes[:t, 0]))
+
+
+@pytest.mark.equation("eq-pytorch-decay", tolerance=1e-14)
+def test_printed_decay(printed, rng):
+    """The printed TeX, evaluated, against the library's optimizer without a gradient."""
+    theta = np.array([1.7])
+    optimizer = SGD([theta], lr=0.1, weight_decay=DECAY)
+    for t in range(1, 6):
+        optimizer.step([np.zeros(1)])
+        symbols = {rf"\theta_{t}": theta.item(), "t": t, r"\theta_0": 1.7}
+        printed({**symbols, r"\eta": 0.1, r"\lambda": DECAY})
