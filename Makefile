@@ -5,15 +5,18 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+OLDEST ?= .venv-oldest
 PORT ?= 8000
 BIN = $(VENV)/bin
 SITE = _build/html
+NUMPY_ALONE = tests/scratch src/mlpbook/scratch src/mlpbook/loop.py $(foreach m, \
+    autograd data gradient_check history initializers validation,tests/test_$(m).py src/mlpbook/$(m).py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book strict test browser lint serve lock clean
+.PHONY: help setup book strict test oldest mutants browser lint pdf serve experiment lock clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
 
 setup:  ## make the environment (the other targets do it for you)
 	@command -v "$(PYTHON)" >/dev/null 2>&1 || { echo "This book needs Python 3.11 or newer, and there is no $(PYTHON) here. Install Python, or name one: make PYTHON=/path/to/python"; exit 1; }
@@ -33,14 +36,27 @@ test: setup  ## run the tests
 browser: book  ## read the built site in a browser (Chromium), as a reader would
 	@"$(BIN)/python" -m pytest tests/browser --site $(SITE)
 
+oldest:  ## test the NumPy half on the oldest NumPy it promises to run on (needs Python 3.11)
+	@"$(PYTHON)" tools/set_up.py "$(OLDEST)" tests/oldest.txt
+	@MLPBOOK_DATA=none "$(OLDEST)/bin/python" -m pytest -p no:cacheprovider $(NUMPY_ALONE)
+
+mutants: setup  ## change the NumPy half in thousands of ways: do its tests notice? (10 minutes)
+	@"$(BIN)/python" tools/mutants.py $(ONLY)
+
 lint: setup  ## check style and types
 	@"$(BIN)/ruff" check src tests tools
 	@"$(BIN)/ruff" format --check src tests tools
 	@"$(BIN)/mypy"
 
+pdf: book  ## print the whole book as one PDF beside the site's pages (needs Chromium)
+	@"$(BIN)/python" tools/paper.py $(SITE)
+
 serve: book  ## build the site, then serve it on this machine
 	@echo "Reading room: http://localhost:$(PORT)/ (stop with Ctrl-C)"
 	@"$(BIN)/python" -m http.server --directory $(SITE) --bind 127.0.0.1 $(PORT)
+
+experiment: setup  ## list what was too dear for the build; run one with NAME=...
+	@PYTHONPATH=src "$(BIN)/python" -m mlpbook.experiments $(NAME)
 
 lock: setup  ## pin requirements.in in requirements.txt (needs uv)
 	@tools/lock.sh

@@ -1,0 +1,438 @@
+"""The whole book as one tagged PDF: ``python tools/paper.py [_build/html]``.
+
+One page of HTML is put together from the finished pages of the site (`bound`), and Chromium prints
+it, twice: the first print tells on which page everything stands, the second one shows it. What the
+browser cannot do is done to the finished file: who wrote it, formulas that are tagged as formulas.
+Before it prints, the browser is asked whether anything is wider than the column.
+"""
+
+import base64
+import importlib.util
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from copy import deepcopy
+from datetime import datetime
+from html import escape
+from pathlib import Path
+
+import matplotlib
+import pikepdf
+from lxml.html import HtmlElement, tostring
+from lxml.html import builder as E
+from playwright.sync_api import Page, sync_playwright
+from pygments.formatters import HtmlFormatter
+
+import bound
+from bound import Book, Chapter
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "src"))
+
+import cover  # noqa: E402  (draws with the book's own package)
+
+SUBTITLE = "From one neuron to PyTorch, every equation tested, every page executed"
+PAGE = (189.0, 246.0)  # mm, crown quarto
+MARGIN = 18.0  # mm, at the sides; print.css says the same
+
+# ---------------------------------------------------------------- type: the same on every machine
+
+
+def font_file(package: str, name: str) -> Path:
+    """Return a font from its package."""
+    spec = importlib.util.find_spec(package)
+    return Path(spec.origin).parent / "files" / name
+
+
+SERIF, SANS = "font_source_serif_pro", "font_source_sans_pro"
+DEJAVU = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+FONTS = [
+    ("Book Serif", 400, "normal", font_file(SERIF, "SourceSerifPro-Regular.ttf")),
+    ("Book Serif", 400, "italic", font_file(SERIF, "SourceSerifPro-It.ttf")),
+    ("Book Serif", 700, "normal", font_file(SERIF, "SourceSerifPro-Semibold.ttf")),
+    ("Book Serif", 700, "italic", font_file(SERIF, "SourceSerifPro-SemiboldIt.ttf")),
+    ("Book Sans", 400, "normal", font_file(SANS, "SourceSansPro-Regular.ttf")),
+    ("Book Sans", 400, "italic", font_file(SANS, "SourceSansPro-It.ttf")),
+    ("Book Sans", 700, "normal", font_file(SANS, "SourceSansPro-Semibold.ttf")),
+    ("Book Mono", 400, "normal", DEJAVU / "DejaVuSansMono.ttf"),
+    ("Book Mono", 400, "italic", DEJAVU / "DejaVuSansMono-Oblique.ttf"),
+    ("Book Mono", 700, "normal", DEJAVU / "DejaVuSansMono-Bold.ttf"),
+    ("Book Signs", 400, "normal", DEJAVU / "DejaVuSans.ttf"),
+]
+
+
+def font_faces() -> str:
+    """Return the rules that name the fonts."""
+    return "".join(
+        f'@font-face {{ font-family: "{family}"; font-weight: {weight}; font-style: {style};'
+        f' src: url("{file.as_uri()}") }}\n'
+        for family, weight, style, file in FONTS
+    )
+
+
+# ---------------------------------------------------------------- one page of HTML
+
+
+def shift_headings(body: HtmlElement) -> None:
+    """Make a chapter's title a heading of the second level: the parts have the first."""
+    for heading in body.xpath(".//h1|.//h2|.//h3|.//h4|.//h5"):
+        heading.tag = f"h{int(heading.tag[1]) + 1}"
+
+
+def page_of(anchor: str) -> HtmlElement:
+    """Return what will hold the number of the page on which an id stands."""
+    return E.SPAN(E.CLASS("page-of"), **{"data-to": anchor})
+
+
+def rewrite_links(book: Book, chapter: Chapter) -> None:
+    """Let the links of the site lead to places in the document, or say where they lead."""
+    for link, target in list(bound.targets(book, chapter)):
+        if target.away:
+            say_address(link, target.away)
+        elif target.chapter is book.home:
+            link.set("href", "#top")
+        elif target.chapter is None:
+            link.drop_tag()  # a page that is no part of the book
+        else:
+            name = target.chapter.name
+            anchor = f"{name}--{target.anchor}" if target.anchor else name
+            link.set("href", f"#{anchor}")
+            if "equation-test" in bound.classes(link):
+                link.append(E.SPAN(", p.\u00a0", page_of(anchor), E.CLASS("equation-test-page")))
+
+
+def say_address(link: HtmlElement, address: str) -> None:
+    """Write an address behind a link, unless the link's own words are one."""
+    shown = re.sub(r"^https?://(www\.)?", "", address).rstrip("/")
+    text = link.text_content().strip()
+    if text.startswith("doi:") or text.endswith(shown):
+        return
+    link.addnext(E.SPAN(f" ({shown})", E.CLASS("address")))
+    after = link.getnext()
+    after.tail, link.tail = link.tail, None
+
+
+def contents(book: Book) -> HtmlElement:
+    """Return the table of contents, two levels deep below the parts."""
+    nav = E.NAV(E.CLASS("contents"), E.H1("Contents"))
+    for k, part in enumerate(book.parts):
+        rows = E.OL()
+        for chapter in part.chapters:
+            row = E.LI(contents_line(chapter.body.find(".//h2"), chapter.name))
+            sections = E.OL()
+            for heading in chapter.body.iter("h3"):
+                anchor = heading.getparent().get("id")
+                if anchor:
+                    sections.append(E.LI(contents_line(heading, anchor)))
+            if len(sections):
+                sections.set("style", f"grid-template-rows: repeat({-(-len(sections) // 2)}, auto)")
+                row.append(sections)
+            rows.append(row)
+        line = E.A(part.title, page_of(f"part-{k}"), href=f"#part-{k}")
+        nav.append(E.DIV(E.P(line, E.CLASS("contents-part")), rows))
+    return nav
+
+
+def contents_line(heading: HtmlElement, anchor: str) -> HtmlElement:
+    """Return one line of the contents: a heading's words, and its page."""
+    words = deepcopy(heading)
+    words.tag, words.tail = "span", None
+    words.attrib.clear()
+    for element in list(words.iter()):
+        element.attrib.pop("id", None)
+        if element.tag == "a":
+            element.drop_tag()
+    return E.A(words, page_of(anchor), href=f"#{anchor}")
+
+
+def front(book: Book, art: bytes) -> HtmlElement:
+    """Return the cover."""
+    picture = base64.b64encode(art).decode()
+    return E.SECTION(
+        E.CLASS("cover"),
+        E.IMG(
+            src=f"data:image/png;base64,{picture}",
+            alt="Two interleaved spirals of points, and the curved boundary that a small network "
+            "has learned to draw between them.",
+        ),
+        E.P(book.title, E.CLASS("cover-title")),
+        E.P(SUBTITLE, E.CLASS("cover-subtitle")),
+        E.P(book.author, E.CLASS("cover-author")),
+        id="top",
+    )
+
+
+def imprint(book: Book, date: datetime) -> HtmlElement:
+    """Return the page after the cover: the home page's words, and what this edition is."""
+    page = E.SECTION(E.CLASS("imprint"))
+    for element in book.home.body.find(".//h1").itersiblings():
+        if element.tag == "section":
+            break
+        page.append(deepcopy(element))
+    edition = f"{date.day} {date:%B %Y}"
+    page.append(
+        E.DIV(
+            E.CLASS("colophon"),
+            E.P(
+                f"© {book.year} {book.author}. Text and figures: CC BY 4.0. Code: MIT. "
+                f"Edition of {edition}."
+            ),
+            E.P(
+                "Made from the pages of the site, by the build that executed them. “✓ tested” "
+                "beside an equation says that it was evaluated numerically, and on which page its "
+                "tests are described. The site has besides: the source of the figures and the data "
+                "behind them, the code of the equations’ tests, the long docstrings of the "
+                "package, and figures that move."
+            ),
+        )
+    )
+    return page
+
+
+ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII")
+
+
+def part_page(book: Book, k: int) -> HtmlElement:
+    """Return the page that opens a part, with the home page's words on it."""
+    part = book.parts[k]
+    numbered = any(re.match(r"\d", chapter.title) for chapter in part.chapters)
+    title = E.H1(part.title)
+    if numbered:
+        title.text = None
+        title.append(E.SPAN(f"Part {ROMAN[k]}: ", E.CLASS("part-number")))
+        title[0].tail = part.title
+    page = E.SECTION(E.CLASS("part"), title, id=f"part-{k}")
+    for paragraph in book.home.body.iter("p"):
+        strong = paragraph.find("strong")
+        if strong is not None and strong.text_content().rstrip(".") == part.title:
+            page.append(E.P((strong.tail or "").strip()))
+    return page
+
+
+def css_string(text: str) -> str:
+    """Return a text as CSS writes it."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def running_feet(book: Book) -> str:
+    """Return the rules that write each chapter's title at the foot of its pages."""
+    return "".join(
+        f"@page {page} {{ @bottom-left {{ content: {css_string(chapter.title)} }} }}\n"
+        f".{page} {{ page: {page} }}\n"
+        for k, chapter in enumerate(book.chapters())
+        for page in [f"chapter-{k}"]
+    )
+
+
+SHEETS = ("widgets.css", "print.css")
+SHORT = 24  # lines of code that stay together on a page
+FIGURE_WIDTH = re.compile(r"min-width: [^;]+; ")
+
+
+def assemble(site: Path, art: bytes, root: Path = ROOT) -> tuple[str, Book]:
+    """Return the whole book as one page of HTML."""
+    book = bound.read_book(site, root)
+    for chapter in [book.home, *book.chapters()]:
+        bound.prefix_ids(chapter)
+        rewrite_links(book, chapter)
+        shift_headings(chapter.body) if chapter is not book.home else None
+        for code in chapter.body.iter("pre"):
+            if code.text_content().count("\n") <= SHORT:
+                code.set("class", f"{code.get('class', '')} short".strip())
+    sections = [front(book, art), imprint(book, bound.edition_time(root)), contents(book)]
+    number = 0
+    for k, part in enumerate(book.parts):
+        sections.append(part_page(book, k))
+        for chapter in part.chapters:
+            chapter.body.set("id", chapter.name)
+            chapter.body.set("class", f"chapter chapter-{number}")
+            sections.append(chapter.body)
+            number += 1
+    body = "\n".join(tostring(section, encoding="unicode") for section in sections)
+    drawn = FIGURE_WIDTH.sub("", book.drawings.put_back(body))
+    outlines = "".join(
+        f'<path id="{name}" d="{d}"/>' for name, d in sorted(book.drawings.glyphs.items())
+    )
+    palette = "".join(f"{k}: {v}; " for k, v in bound.light_palette(root).items())
+    style = "".join(
+        [
+            font_faces(),
+            f":root {{ {palette} }}\n",
+            HtmlFormatter(style="a11y-high-contrast-light").get_style_defs(".highlight"),
+            *((root / "book" / "assets" / name).read_text(encoding="utf-8") for name in SHEETS),
+            running_feet(book),
+        ]
+    )
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f"<title>{escape(book.title)}</title>\n<style>\n{style}</style></head>\n<body>"
+        '<svg class="formula-glyphs" aria-hidden="true" width="0" height="0"><defs>'
+        f"{outlines}</defs></svg>\n{drawn}</body></html>\n"
+    ), book
+
+
+# ---------------------------------------------------------------- the browser
+
+FLAGS = ["--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+def chromium() -> str:
+    """Return the browser's program, or say how to get one."""
+    named = os.environ.get("CHROMIUM", "")
+    for name in (named, "chromium", "chromium-browser", "google-chrome"):
+        program = shutil.which(name) if name else None
+        if program:
+            return program
+        if named and name == named:
+            break
+    raise SystemExit(
+        f"CHROMIUM names {named!r}, which is no program."
+        if named
+        else "Printing needs Chromium, and there is none on the PATH. Install it (on Debian and "
+        "Ubuntu: apt-get install chromium), or name one: CHROMIUM=/path/to/chromium make pdf"
+    )
+
+
+# What is too wide for the column is drawn smaller; what would then be illegible is a fault.
+FIT = """() => {
+  const right = element => element.getBoundingClientRect().right;
+  const edge = document.documentElement.getBoundingClientRect().right + 1, faults = [];
+  for (const table of document.querySelectorAll('table')) {
+    const box = table.parentElement.getBoundingClientRect();
+    const share = box.width / table.getBoundingClientRect().width;
+    if (share < 0.999) { table.style.zoom = Math.floor(share * 99) / 100; }
+    if (share < 0.6) { faults.push([table, `is shrunk to ${share.toFixed(2)}`]); }
+  }
+  const scales = [...document.querySelectorAll('.formula-drawing')].map(svg => {
+    const em = parseFloat(getComputedStyle(svg).fontSize) / 1000;
+    return [svg.getBoundingClientRect().width / svg.viewBox.baseVal.width / em, svg];
+  }).filter(([scale]) => scale > 0).sort(([a], [b]) => a - b);
+  const usual = scales[Math.floor(scales.length / 2)]?.[0];
+  for (const [scale, svg] of scales) {
+    if (scale < 0.6 * usual) faults.push([svg, `is shrunk to ${(scale / usual).toFixed(2)}`]);
+  }
+  for (const element of document.querySelectorAll('body *:not(svg *):not(.cover, .cover *)')) {
+    if (right(element) > edge && !element.closest('.formula-glyphs, .off-paper')) {
+      faults.push([element, `reaches ${Math.round(right(element) - edge)} px over the edge`]);
+    }
+  }
+  return faults.slice(0, 40).map(([element, words]) => {
+    const where = element.closest('.chapter')?.id ?? 'front matter';
+    return `${where}: <${element.localName} class="${element.getAttribute('class') ?? ''}"> ` +
+      `${words}: ${element.textContent.trim().replace(/\\s+/g, ' ').slice(0, 70)}`;
+  });
+}"""
+SHOW_PAGES = """pages => {
+  for (const place of document.querySelectorAll('.page-of')) {
+    place.textContent = pages[place.dataset.to] ?? '??';
+  }
+}"""
+
+
+def print_pages(page: Page, path: Path) -> dict[str, int]:
+    """Print; return the page on which each id stands that a link leads to."""
+    page.pdf(path=path, tagged=True, outline=True, prefer_css_page_size=True, print_background=True)
+    with pikepdf.open(path) as pdf:
+        numbers = {one.obj.objgen: k for k, one in enumerate(pdf.pages, 1)}
+        names = pdf.Root.get("/Dests", {})
+        return {str(name)[1:]: numbers[names[name][0].objgen] for name in names}
+
+
+def print_book(html: Path, pdf: Path) -> int:
+    """Print until the page numbers are those of the pages; return how often that took."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium(), args=FLAGS, chromium_sandbox=os.geteuid() != 0
+        )
+        width = (PAGE[0] - 2 * MARGIN) / 25.4 * 96
+        page = browser.new_page(viewport={"width": round(width), "height": 900})
+        page.set_default_timeout(600_000)
+        page.emulate_media(media="print", color_scheme="light")
+        page.goto(html.as_uri())
+        page.evaluate("document.fonts.ready")
+        faults = page.evaluate(FIT)
+        if faults:
+            raise SystemExit("Too wide for the paper:\n" + "\n".join(faults))
+        shown: dict[str, int] = {}
+        for round_ in range(1, 5):
+            stands = print_pages(page, pdf)
+            if stands == shown:
+                return round_
+            shown = stands
+            page.evaluate(SHOW_PAGES, shown)
+        raise SystemExit("The page numbers do not settle. Give them a fixed width in print.css.")
+
+
+# ---------------------------------------------------------------- the finished file
+
+
+def finish(path: Path, book: Book, formulas: set[str], date: datetime) -> None:
+    """Write the metadata; call formulas formulas; pack the file."""
+    with pikepdf.open(path, allow_overwriting_input=True) as pdf:
+        for element in structure(pdf):
+            if element.get("/S") == "/Figure" and str(element.get("/Alt", "")) in formulas:
+                element.S = pikepdf.Name.Formula
+        with pdf.open_metadata(set_pikepdf_as_editor=False) as metadata:
+            metadata["dc:title"] = book.title
+            metadata["dc:creator"] = [book.author]
+            metadata["dc:description"] = SUBTITLE
+            metadata["dc:language"] = ["en"]
+            metadata["dc:rights"] = "CC BY 4.0"
+            metadata["xmp:CreateDate"] = metadata["xmp:ModifyDate"] = date.isoformat()
+        stamp = date.strftime("D:%Y%m%d%H%M%SZ")
+        pdf.docinfo["/Title"], pdf.docinfo["/Author"] = book.title, book.author
+        pdf.docinfo["/Subject"] = SUBTITLE
+        pdf.docinfo["/CreationDate"] = pdf.docinfo["/ModDate"] = stamp
+        pdf.Root.PageMode = pikepdf.Name.UseOutlines
+        pdf.save(
+            path,
+            object_stream_mode=pikepdf.ObjectStreamMode.generate,
+            compress_streams=True,
+            recompress_flate=False,
+            deterministic_id=True,
+            linearize=True,
+        )
+
+
+def structure(pdf: pikepdf.Pdf) -> list[pikepdf.Dictionary]:
+    """Return the elements of a PDF's structure tree."""
+    found, waiting = [], [pdf.Root.StructTreeRoot]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, pikepdf.Array):
+            waiting.extend(node)
+        elif isinstance(node, pikepdf.Dictionary):
+            if "/S" in node:
+                found.append(node)
+            if "/K" in node:
+                waiting.append(node.K)
+    return found
+
+
+def main(site: Path, root: Path = ROOT) -> None:
+    """Make the PDF beside the site's pages."""
+    program = chromium()
+    started = time.perf_counter()
+    inches = PAGE[0] / 25.4
+    html, book = assemble(site, cover.art(inches, inches))
+    formulas = {svg.get("data-words") for c in book.chapters() for svg in c.body.iter("svg")}
+    with tempfile.TemporaryDirectory() as folder:
+        source, printed = Path(folder) / "book.html", Path(folder) / "book.pdf"
+        source.write_text(html, encoding="utf-8")
+        rounds = print_book(source, printed)
+        finish(printed, book, formulas, bound.edition_time(root))
+        target = site / f"{bound.NAME}.pdf"
+        shutil.move(printed, target)
+    with pikepdf.open(target) as pdf:
+        n_pages = len(pdf.pages)
+    print(
+        f"{target}: {n_pages} pages, {target.stat().st_size / 1e6:.1f} MB, printed {rounds} times "
+        f"in {time.perf_counter() - started:.0f} s by {program}"
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "_build" / "html")
