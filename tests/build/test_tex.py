@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from tex import BOOK, ShapeError, TeXError, equation, equations, evaluate, tokenize
+from printed import BOOK, Mean, equation, equations, evaluate
+from tex import ShapeError, TeXError, tokenize
 
 A = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])  # (2, 3)
 B = np.array([[1.0, 0.0], [2.0, 1.0], [0.0, 3.0]])  # (3, 2)
@@ -241,6 +242,16 @@ def test_derivatives_are_names_whose_indices_are_those_of_both():
     )
     assert np.array_equal(first.sides[0], tensor.transpose(0, 2, 1))  # i, j, k
     assert np.array_equal(second.sides[0], A)
+
+
+def test_an_expectation_is_the_mean_over_the_outcomes():
+    outcomes = [(0.25, {"z": -1.0}), (0.75, {"z": 3.0})]
+    symbols = {r"\mathbb E": Mean(outcomes), r"\mathrm{Var}": Mean(outcomes, of_squares=True)}
+    tex = r"2\,\mathbb E\bigl[z^2\bigr]s=2\,\mathbb E sz^2,\qquad \operatorname{Var}(z)=3s"
+    (first, second), used = evaluate(tex, {**symbols, "s": 1.0})
+    assert first.sides == [14.0, 14.0]
+    assert second.sides == [3.0, 3.0]
+    assert "z" in used
 
 
 def test_layout_does_not_matter():

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tex import COMPARISONS, ShapeError, canonical, equation, evaluate, statements
+from printed import COMPARISONS, equation, evaluate
+from tex import ShapeError, canonical, statements
 
 MEASURED: dict[str, float] = {}  # a test's node id: the largest deviation that it measured
 
@@ -73,7 +74,7 @@ class Printed:
         skip: tuple[str, ...] = (),
         **options: Any,
     ) -> dict[str, list[Any]]:
-        """Evaluate statements (see `tex.evaluate`), compare their sides, and return them."""
+        """Evaluate statements (see `printed.evaluate`), compare their sides, and return them."""
         self.skip = skip
         found, used = evaluate(self.tex, symbols, indices, skip=skip, **options)
         self.given |= set(map(canonical, symbols))

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tex import ShapeError, TeXError, equation, tokenize
+from printed import equation
+from tex import ShapeError, TeXError, tokenize
 
 
 @functools.cache

@@ -1,9 +1,9 @@
 """Central equations as the pages print them: their TeX is parsed, evaluated, and meets the code.
 
 `printed` reads the TeX from the page by the marker's label and evaluates every side of every
-statement from the symbols that a test gives (see `tools/tex.py`). The symbols on the left come from
-the library, or from complex steps, so a slip in the printed formula fails. `test_misprints.py`
-plants slips in all of them.
+statement from the symbols that a test gives (see `tools/printed.py`). The symbols on the left come
+from the library, or from complex steps, so a slip in the printed formula fails.
+`test_misprints.py` plants slips in all of them.
 """
 
 import functools
