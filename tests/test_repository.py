@@ -5,6 +5,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,15 @@ def test_every_requirement_is_pinned_and_cuda_is_left_to_torch():
     for pin in pins:
         assert re.match(r"[\w.-]+(\[[\w,-]+\])?==[\w.+-]+( ;.*)?$", pin), pin
         assert not re.match(r"(nvidia|cuda)-|triton", pin), pin
+
+
+def test_the_oldest_numpy_that_is_tested_is_the_oldest_that_is_promised():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (promised,) = project["dependencies"]
+    oldest = (ROOT / "tests" / "oldest.txt").read_text(encoding="utf-8")
+    assert re.search(r"^numpy==([\d.]+)$", oldest, re.MULTILINE)[1].startswith(
+        promised.removeprefix("numpy>=") + "."
+    )
 
 
 def test_the_design_cards_packages_are_required():

@@ -213,8 +213,8 @@ class CrossEntropyLoss(Loss):
     >>> loss = CrossEntropyLoss()
     >>> round(loss(np.zeros((1, 10)), np.array([3])), 4)
     2.3026
-    >>> loss.backward().sum().round(12) + 0.0
-    np.float64(0.0)
+    >>> float(loss.backward().sum().round(12)) + 0.0
+    0.0
     """
 
     def check(self, prediction: Array, target: NDArray[Any]) -> tuple[Array, Labels]:
