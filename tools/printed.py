@@ -262,7 +262,10 @@ class Scope:
             case ("number", digits):
                 return digits
             case ("name" | "derivative" | "gradient", *_):
-                return self.look_up(node)
+                value = self.look_up(node)
+                if callable(value):
+                    raise TeXError(f"{spell(node)} stands without an argument")
+                return value
             case ("sum", terms):
                 total = None
                 for sign, term in terms:
@@ -467,6 +470,15 @@ def norm(value: Any, kind: str) -> Any:
 
 
 # ---------------------------------------------------------------- all together
+
+
+def numbered(pattern: str, values: Iterable[Any], start: int = 1) -> dict[str, Any]:
+    """Name one value after another: the question mark in the pattern becomes its number.
+
+    >>> numbered("x^{(?)}", [0.5, 0.7])
+    {'x^{(1)}': 0.5, 'x^{(2)}': 0.7}
+    """
+    return {pattern.replace("?", str(k)): value for k, value in enumerate(values, start)}
 
 
 @dataclass(frozen=True)

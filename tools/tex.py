@@ -55,7 +55,7 @@ CLOSING = {")", "]", "}", r"\}", r"\rvert", r"\rVert", r"\rangle"}
 RELATIONS = {"=", "<", ">", r"\le", r"\ge", r"\ne", r"\leftarrow"}
 GREEK = """alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu
 xi pi rho sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi
-Omega ell"""
+Omega ell infty"""
 LETTERS = {rf"\{name}" for name in GREEK.split()}
 ACCENTS = {r"\bar", r"\hat", r"\tilde", r"\dot", r"\overline"}
 FONTS = {r"\mathcal", r"\mathbf", r"\mathbb", r"\mathrm"}

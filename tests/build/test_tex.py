@@ -168,6 +168,7 @@ def test_shapes_that_do_not_fit_are_refused(tex, message):
         (r"\begin{cases}s&s>1,\\t&s>0\end{cases}", "2 cases hold"),
         (r"\begin{cases}s&s>3,\\t&s>4\end{cases}", "0 cases hold"),
         (r"s\quad\text{if }t>0", "unknown command"),
+        (r"s\,f", "f stands without an argument"),
     ],
 )
 def test_what_cannot_be_read_is_an_error(tex, message):

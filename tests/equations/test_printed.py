@@ -28,13 +28,9 @@ from mlpbook.scratch.losses import (
 from mlpbook.scratch.network import MLP
 from mlpbook.scratch.optimizers import SGD
 from mlpbook.scratch.two_layer import forward, gradients, initialize, objective
+from printed import numbered
 
 STEP = 1e-30
-
-
-def numbered(pattern, values, start=1):
-    """Name one value after another: the question mark in the pattern becomes its number."""
-    return {pattern.replace("?", str(k)): value for k, value in enumerate(values, start)}
 
 
 def rowwise(function):
