@@ -17,14 +17,18 @@ def rng():
 
 @pytest.mark.parametrize(
     ("layer", "values"),
-    [(ap.Square(), [4, 0, 9]), (ap.Cube(), [-8, 0, 27]), (ap.Step(), [0, 0, 1])],
+    [(ap.Square, [4, 0, 0.25, 9]), (ap.Cube, [-8, 0, 0.125, 27]), (ap.Step, [0, 0, 1, 1])],
 )
 def test_activations_of_the_chapter_have_the_values_of_their_names(layer, values):
-    assert layer.forward(np.array([[-2.0, 0.0, 3.0]])).tolist() == [values]
+    for dtype in (np.float32, np.float64):
+        A = layer().forward(np.array([[-2.0, 0.0, 0.5, 3.0]], dtype))
+        assert A.tolist() == [values]
+        assert A.dtype == dtype
 
 
-@pytest.mark.parametrize("layer", [ap.Square(), ap.Cube(), ap.Step()])
-def test_backward_multiplies_by_the_derivative(layer):
+@pytest.mark.parametrize("kind", [ap.Square, ap.Cube, ap.Step])
+def test_backward_multiplies_by_the_derivative(kind):
+    layer = kind()
     Z, h = np.array([[-2.0, 0.5, 3.0]]), 1e-6
     difference = (layer.forward(Z + h) - layer.forward(Z - h)) / (2 * h)
     layer.forward(Z)
@@ -48,8 +52,10 @@ def test_network_from_weights_has_the_given_weights_and_copies_them():
     ],
 )
 def test_network_from_weights_refuses_shapes_that_do_not_follow(weights):
-    with pytest.raises(ValueError, match="weights must be pairs of shapes"):
+    with pytest.raises(ValueError, match="^weights must be pairs of shapes") as caught:
         ap.network_from_weights(weights)
+    shapes = [(np.shape(W), np.shape(b)) for W, b in weights]
+    assert f"got {shapes}. Is one W transposed?" in str(caught.value)
 
 
 def test_interpolant_is_constant_to_the_left_and_straight_to_the_right():
@@ -62,26 +68,51 @@ def test_interpolant_with_one_piece_is_a_line():
     assert ap.relu_interpolant([0, 2], [1, 5])([[1.0], [4.0]]).ravel().tolist() == [3, 9]
 
 
-@pytest.mark.parametrize("knots", [[0, 0, 1], [0, 2, 1]])
-def test_knots_that_do_not_increase_are_refused(knots):
-    with pytest.raises(ValueError, match="knots must increase"):
-        ap.relu_interpolant(knots, [0, 0, 0])
+@pytest.mark.parametrize(
+    ("knots", "pair"), [([0, 0, 1], "0 before 0"), ([-1, 0, 2, 1], "2 before 1")]
+)
+def test_knots_that_do_not_increase_are_refused(knots, pair):
+    with pytest.raises(ValueError, match=f"^knots must increase, got {pair}. Sort them"):
+        ap.relu_interpolant(knots, [0] * len(knots))
+
+
+def test_knots_and_values_that_are_not_finite_are_named():
+    with pytest.raises(ValueError, match="^knots must be finite"):
+        ap.relu_interpolant([0, np.inf], [0, 1])
+    with pytest.raises(ValueError, match="^values must be finite"):
+        ap.relu_interpolant([0, 1], [0, np.nan])
 
 
 @pytest.mark.parametrize(("knots", "values"), [([0], [0]), ([0, 1], [0, 1, 2])])
 def test_knots_and_values_of_different_number_are_refused(knots, values):
-    with pytest.raises(ValueError, match="knots and values must have one shape"):
+    with pytest.raises(ValueError, match="^knots and values must have one shape"):
         ap.staircase(knots, values, steepness=1.0)
 
 
 def test_staircase_refuses_a_steepness_that_is_not_positive():
-    with pytest.raises(ValueError, match="steepness"):
+    with pytest.raises(ValueError, match="^steepness must be .* greater than 0, got 0"):
         ap.staircase([0, 1], [0, 1], steepness=0)
 
 
 def test_staircase_is_halfway_up_at_each_midpoint():
     network = ap.staircase([0, 2, 4], [1, 5, 7], steepness=200)
     assert network([[1.0], [3.0]]).ravel() == pytest.approx([3, 6])
+
+
+def test_a_flat_staircase_is_a_sum_of_sigmoids():
+    # 1 + 4 sigma((x - 1)/2), at x = 3: 1 + 4 / (1 + 1/e)
+    network = ap.staircase([0, 2], [1, 5], steepness=0.5)
+    assert network([[3.0]])[0, 0] == pytest.approx(1 + 4 / (1 + np.exp(-1)), rel=1e-15)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_sawtooth_is_the_tent_map_of_the_tent_map(depth):
+    grid = [Fraction(k, 32) for k in range(33)]
+    expected = grid
+    for _ in range(depth):
+        expected = [2 * min(x, 1 - x) for x in expected]
+    network = ap.sawtooth(depth)
+    assert network([[float(x)] for x in grid]).ravel().tolist() == expected
 
 
 def test_sawtooth_is_zero_to_the_left_of_the_interval_and_counts_its_parameters():
@@ -92,7 +123,7 @@ def test_sawtooth_is_zero_to_the_left_of_the_interval_and_counts_its_parameters(
 
 
 def test_sawtooth_refuses_a_depth_of_zero():
-    with pytest.raises(ValueError, match="depth must be an integer of at least 1"):
+    with pytest.raises(ValueError, match="^depth must be an integer of at least 1"):
         ap.sawtooth(0)
 
 
@@ -103,9 +134,19 @@ def test_square_network_has_four_units_a_layer_and_one_layer_a_degree():
     assert network([[2.0]])[0, 0] == 49
 
 
+@pytest.mark.parametrize("coefficients", [[3, -2], [3, -2, 5], [1, -2, 3, -4, 5, -6]])
+def test_square_network_computes_the_polynomial(coefficients):
+    x = np.arange(-3.0, 4)
+    expected = sum(c * x**k for k, c in enumerate(coefficients))
+    network = ap.square_network(coefficients)
+    assert network(x[:, np.newaxis]).ravel().tolist() == expected.tolist()  # small whole numbers
+
+
 def test_square_network_refuses_a_constant():
-    with pytest.raises(ValueError, match="coefficients must have shape"):
+    with pytest.raises(ValueError, match="^coefficients must have shape .* got .1,.. Start with"):
         ap.square_network([1.0])
+    with pytest.raises(ValueError, match="^coefficients must be finite"):
+        ap.square_network([1.0, np.nan])
 
 
 def test_pieces_of_an_interpolant_are_its_points():
@@ -150,8 +191,11 @@ def test_pieces_need_one_input_one_output_relu_and_an_interval(rng):
         ap.linear_pieces(MLP([2, 3, 1], rng=rng), 0, 1)
     with pytest.raises(ValueError, match="needs ReLU between layers, got Tanh"):
         ap.linear_pieces(MLP([1, 3, 1], Tanh, rng=rng), 0, 1)
-    with pytest.raises(ValueError, match="low must be less than high"):
-        ap.linear_pieces(ap.sawtooth(1), 1, 0)
+    for high in (0, 1):
+        with pytest.raises(
+            ValueError, match=f"^low must be less than high, got 1 and {high}. Swap"
+        ):
+            ap.linear_pieces(ap.sawtooth(1), 1, high)
 
 
 def test_random_network_puts_its_kinks_in_the_interval(rng):

@@ -51,6 +51,10 @@ def test_random_features_have_the_promised_scale(rng):
     assert not RandomFeatures(2, 9, rng=rng, bias_std=0.0).b.any()
 
 
+def test_random_biases_have_the_standard_deviation_1_unless_told(rng):
+    assert RandomFeatures(1, 4000, rng=rng).b.std() == pytest.approx(1, rel=0.05)
+
+
 def test_random_features_are_the_same_for_the_same_seed_and_in_both_dtypes(rng):
     first = RandomFeatures(4, 6, rng=np.random.default_rng(7))
     single = RandomFeatures(4, 6, rng=np.random.default_rng(7), dtype=np.float32)
@@ -61,9 +65,11 @@ def test_random_features_are_the_same_for_the_same_seed_and_in_both_dtypes(rng):
 
 
 def test_random_features_refuse_transposed_data(rng):
-    with pytest.raises(ValueError, match=r"shape \(n_samples, 3\), got \(3, 8\).*X\.T"):
+    with pytest.raises(
+        ValueError, match=r"^X must have shape \(n_samples, 3\), got \(3, 8\).*X\.T"
+    ):
         RandomFeatures(3, 5, rng=rng)(np.zeros((3, 8)))
-    with pytest.raises(ValueError, match="bias_std"):
+    with pytest.raises(ValueError, match="^bias_std must be"):
         RandomFeatures(3, 5, rng=rng, bias_std=-1.0)
 
 
@@ -124,6 +130,25 @@ def test_single_precision_stays_and_an_offset_does_not_spoil_it(rng):
     np.testing.assert_allclose(readout.W, [[1, 2, 3]], rtol=1e-5)  # 1e-4 with means in float32
 
 
+@pytest.mark.parametrize("penalty", [0.0, 1e-9])
+def test_an_offset_of_the_targets_does_not_spoil_single_precision(rng, penalty):
+    # in float32, sums of 20,000 numbers near 10,000 are wrong by some 1e-6 of themselves
+    Psi = rng.standard_normal((20_000, 2)).astype(np.float32)
+    W = np.array([[1.0, 2.0], [3.0, -1.0]])
+    Y = (Psi @ W.T + 10_000).astype(np.float32)
+    readout = ridge_readout(Psi, Y, penalty=penalty)
+    np.testing.assert_allclose(readout.W, W, atol=1e-4)
+    np.testing.assert_allclose(
+        readout(Psi).mean(axis=0, dtype=float), Y.mean(axis=0, dtype=float), rtol=2e-7
+    )
+
+
+def test_a_small_penalty_shares_a_weight_between_equal_features_in_single_precision(rng):
+    x = rng.standard_normal((50, 1)).astype(np.float32)
+    readout = ridge_readout(np.hstack([x, x]), 3 * x, penalty=1e-9)  # A is singular without it
+    np.testing.assert_allclose(readout.W, [[1.5, 1.5]], rtol=1e-4)
+
+
 def test_the_data_are_not_changed(rng):
     Psi, Y = rng.standard_normal((6, 3)), rng.standard_normal((6, 1))
     K = Psi @ Psi.T
@@ -145,6 +170,14 @@ def test_kernel_ridge_keeps_single_precision(rng):
     K = np.eye(4, dtype=np.float32)
     readout = kernel_ridge(K, rng.standard_normal((4, 1)), penalty=0.1)
     assert readout.W.dtype == readout.b.dtype == np.float32
+
+
+def test_kernel_ridge_solves_in_double_precision_whatever_comes(rng):
+    Psi, Y = (rng.standard_normal(s).astype(np.float32) + 3 for s in ((40, 5), (40, 2)))
+    K = Psi @ Psi.T
+    single, double = (kernel_ridge(K.astype(t), Y.astype(t), penalty=0.1) for t in ("f4", "f8"))
+    np.testing.assert_array_equal(single.W, double.W.astype(np.float32))
+    np.testing.assert_array_equal(single.b, double.b.astype(np.float32))
 
 
 @pytest.mark.parametrize(
@@ -175,9 +208,13 @@ def test_counts_of_separable_labellings(n_samples, n_parameters, expected):
         (lambda: Readout(np.ones((1, 2)), np.ones(1))(np.ones((4, 3))), "Psi must have shape"),
         (lambda: exponents(0, 2), "n_in"),
         (lambda: monomials(np.ones((2, 2)), 0), "degree"),
+        (lambda: monomials([1.0, 2.0], 2), "X must have shape"),
+        (lambda: monomials([[np.nan]], 2), "X must be finite"),
+        (lambda: kernel_ridge([1.0], [[1.0]], penalty=1), "K must have shape"),
         (lambda: separable_labellings(0, 1), "n_samples"),
+        (lambda: separable_labellings(1, 0), "n_parameters"),
     ],
 )
 def test_wrong_arguments_are_named(call, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=f"^{message}"):
         call()

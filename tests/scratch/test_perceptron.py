@@ -43,15 +43,42 @@ def test_signed_distance_ignores_a_common_positive_factor_and_obeys_a_sign(rng):
 
 
 def test_signed_distance_refuses_a_zero_normal_vector():
-    with pytest.raises(ValueError, match="w must not be zero"):
+    words = r"^w must not be zero, got zeros only\. A hyperplane needs a normal vector\.$"
+    with pytest.raises(ValueError, match=words):
         signed_distance([[1.0, 2.0]], [0.0, 0.0], 1.0)
 
 
 def test_signed_distance_says_which_shape_it_needs():
-    with pytest.raises(ValueError, match=r"X must have shape \(n_samples, 2\), got \(1, 3\)"):
+    with pytest.raises(ValueError, match=r"^X must have shape \(n_samples, 2\), got \(1, 3\)"):
         signed_distance([[1.0, 2.0, 3.0]], [1.0, 1.0], 0.0)
     with pytest.raises(ValueError, match=r"w must have shape \(D,\), got \(1, 2\)"):
         signed_distance([[1.0, 2.0]], [[1.0, 1.0]], 0.0)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_every_argument_that_is_not_finite_is_named(wrong):
+    X, y = [[1.0, wrong]], [0]
+    for call in (
+        lambda: signed_distance(X, [1.0, 1.0], 0.0),
+        lambda: perceptron(X, y, max_epochs=1),
+        lambda: logistic_descent(X, y, lr=1.0, steps=1),
+    ):
+        with pytest.raises(ValueError, match=r"^X must be finite, got 1 NaN .* \(0, 1\)"):
+            call()
+    start = [1.0, wrong], 0.0
+    for call in (
+        lambda: signed_distance([[1.0, 2.0]], *start),
+        lambda: logistic_descent([[1.0, 2.0]], y, lr=1.0, steps=1, start=start),
+    ):
+        with pytest.raises(ValueError, match="^w must be finite"):
+            call()
+    start = [1.0, 1.0], wrong
+    for call in (
+        lambda: signed_distance([[1.0, 2.0]], *start),
+        lambda: logistic_descent([[1.0, 2.0]], y, lr=1.0, steps=1, start=start),
+    ):
+        with pytest.raises(ValueError, match="^b must be a finite number"):
+            call()
 
 
 # The perceptron.
@@ -175,6 +202,12 @@ def test_descent_in_two_parts_is_descent_in_one(rng):
     assert b == once[1]
 
 
+def test_descent_starts_at_zero_and_one_sample_is_enough():
+    # s = 0, so ds = 1/2 - 1 = -1/2: w = 0 + 2 · 1/2 · (3, -1), b = 0 + 2 · 1/2
+    w, b = logistic_descent([[3.0, -1.0]], [1], lr=2.0, steps=1)
+    assert (w.tolist(), b) == ([3.0, -1.0], 1.0)
+
+
 def test_descent_falls_in_every_step_below_the_rate_that_the_docstring_names(rng):
     X, y = separable(rng)
     X_ext = np.column_stack([X, np.ones(len(X))])
@@ -201,8 +234,9 @@ def test_descent_finds_the_minimiser_of_overlapping_data(rng):
 
 def test_descent_keeps_float32(rng):
     X, y = separable(rng)
-    w, _ = logistic_descent(X.astype(np.float32), y, lr=0.1, steps=3)
-    assert w.dtype == np.float32
+    for start in (None, (np.zeros(3), 0.0)):
+        w, _ = logistic_descent(X.astype(np.float32), y, lr=0.1, steps=3, start=start)
+        assert w.dtype == np.float32
 
 
 def test_descent_checks_its_options(rng):

@@ -1,5 +1,7 @@
 """The two-layer network: worked by hand, as the tutorial runs it, and at its edges."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,7 @@ def test_forward_objective_and_gradients_by_hand():
     assert terms.data == 0.5
     assert terms.penalty == pytest.approx(0.85, rel=1e-15)
     assert terms.total == terms.data + terms.penalty
+    assert objective(params, X, Y) == (0.5, 0, 0.5)
     # dZ = (2, 0): the second unit is asleep.
     grads = gradients(params, X, Y, weight_decay=0.1)
     np.testing.assert_allclose(grads.W1, [[2.1, 4.1], [0.1, -0.1]], rtol=1e-15)
@@ -186,7 +189,7 @@ def test_the_same_seed_gives_the_same_start():
 def test_wrong_data_are_refused(rng, X, Y, message):
     params, *_ = small(rng)
     for function in (objective, gradients):
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises(ValueError, match=f"^{message}"):
             function(params, X, Y)
 
 
@@ -212,19 +215,31 @@ def test_parameters_that_would_broadcast_are_refused(rng):
         params._replace(b1=np.zeros(1)),
         params._replace(b2=np.zeros(())),
         params._replace(W1=params.W1.T),
+        params._replace(W1=params.W1[0]),
+        params._replace(W1=params.W1[np.newaxis]),
         params._replace(W2=params.W2[0]),
     ):
         with pytest.raises(ValueError, match=r"must have shapes \(H, D\), \(H,\)"):
             forward(wrong, X)
 
 
-def test_gradients_refuse_a_negative_penalty(rng):
+def test_a_negative_penalty_is_refused(rng):
     params, X, Y = small(rng)
-    with pytest.raises(ValueError, match="weight_decay must be a finite number at least 0"):
-        gradients(params, X, Y, weight_decay=-0.1)
+    for function in (objective, gradients):
+        with pytest.raises(ValueError, match="^weight_decay must be a finite number at least 0"):
+            function(params, X, Y, weight_decay=-0.1)
 
 
 def test_divergence_names_step_loss_and_rate(rng):
     params, X, Y = small(rng)
-    with pytest.raises(FloatingPointError, match=r"diverged at step \d+.*learning rate 1000"):
+    with pytest.raises(FloatingPointError, match="diverged") as caught:
         descend(params, X, Y, lr=1000.0, n_steps=200)
+    words = str(caught.value)
+    step = int(re.search(r"diverged at step (\d+)", words)[1])
+    last = descend(params, X, Y, lr=1000.0, n_steps=step - 1).total[-1]  # one step less does not
+    assert words == (
+        f"descent must stay finite, but diverged at step {step}: the last finite "
+        f"objective was {last:.4g}, the learning rate 1000. Use a smaller rate."
+    )
+    with pytest.raises(FloatingPointError, match="diverged"):
+        descend(params, X, Y, lr=1000.0, n_steps=step)

@@ -15,7 +15,6 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mlpbook.initializers import zeros
 from mlpbook.scratch.activations import Array
 from mlpbook.scratch.features import ridge_readout
 from mlpbook.scratch.layers import Activation, Linear, ReLU, Sigmoid
@@ -109,7 +108,7 @@ def network_from_weights(
     array([[3.],
            [2.]])
     """
-    pairs = [(np.array(W, dtype=float), np.array(b, dtype=float)) for W, b in weights]
+    pairs = [(np.asarray(W), np.asarray(b)) for W, b in weights]
     shapes = [(W.shape, b.shape) for W, b in pairs]
     fits = all(W.ndim == 2 and b.shape == W.shape[:1] for W, b in pairs) and all(
         after.shape[1] == before.shape[0] for (before, _), (after, _) in pairwise(pairs)
@@ -120,7 +119,7 @@ def network_from_weights(
             f"it, got {shapes}. Is one W transposed?"
         )
     sizes = [pairs[0][0].shape[1], *(len(b) for _, b in pairs)]
-    network = MLP(sizes, activation, rng=np.random.default_rng(0), initializer=zeros)
+    network = MLP(sizes, activation, rng=np.random.default_rng(0))  # overwritten at once
     values = [array for pair in pairs for array in pair]
     for parameter, value in zip(network.parameters(), values, strict=True):
         parameter[...] = value
