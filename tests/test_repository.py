@@ -34,7 +34,7 @@ def id_of(path):
 @pytest.mark.parametrize("path", MODULES, ids=id_of)
 def test_torch_is_imported_only_under_pytorch_and_matplotlib_only_for_drawing(path):
     roots = {name.split(".")[0] for name in imports(path)}
-    if path.parent.name != "pytorch":
+    if "pytorch" not in path.relative_to(PACKAGE).parts:
         assert not roots & {"torch", "torchvision", "torchviz"}
     if path.name not in DRAWING:
         assert "matplotlib" not in roots
@@ -42,7 +42,9 @@ def test_torch_is_imported_only_under_pytorch_and_matplotlib_only_for_drawing(pa
 
 @pytest.mark.parametrize("path", MODULES, ids=id_of)
 def test_the_two_halves_never_import_each_other(path):
-    other = {"scratch": "mlpbook.pytorch", "pytorch": "mlpbook.scratch"}.get(path.parent.name)
+    other = {"scratch": "mlpbook.pytorch", "pytorch": "mlpbook.scratch"}.get(
+        path.relative_to(PACKAGE).parts[0]
+    )
     assert other is None or not any(name.startswith(other) for name in imports(path))
 
 

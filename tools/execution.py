@@ -21,7 +21,6 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -40,7 +39,12 @@ from sphinx.util import logging
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src"
+sys.path.insert(0, str(SOURCE))  # this book's package, before any that may be installed
+
+from mlpbook.reach import Modules  # noqa: E402
+
 PACKAGE = "mlpbook"
+RECORDS = "records"
 KERNELS = 2
 KEPT_FOLDERS = 60
 
@@ -106,27 +110,10 @@ def cells_of(text: str) -> str:
 
 
 @dataclass
-class Package:
-    """The modules under ``src/``: who imports whom, and who asks for MNIST."""
+class Package(Modules):
+    """The modules under ``src/``: what a page's cells can reach, and who asks for MNIST."""
 
     source: Path = SOURCE
-
-    @cached_property
-    def paths(self) -> dict[str, Path]:
-        """Every module's file."""
-        paths = {}
-        for path in sorted(self.source.rglob("*.py")):
-            parts = path.relative_to(self.source).with_suffix("").parts
-            paths[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-        return paths
-
-    @cached_property
-    def trees(self) -> dict[str, ast.Module]:
-        """Every module, parsed."""
-        return {
-            name: ast.parse(path.read_text(encoding="utf-8"), str(path))
-            for name, path in self.paths.items()
-        }
 
     @cached_property
     def other_files(self) -> list[Path]:
@@ -137,49 +124,21 @@ class Package:
             if path.is_file() and path.suffix not in {".py", ".pyc"}
         ]
 
-    def named(self, module: str, names: Iterable[str] = ()) -> set[str]:
-        """Return the modules that ``from module import names`` runs, with their packages."""
-        wanted = {module, *(f"{module}.{name}" for name in names)} & set(self.paths)
-        parents = {".".join(m.split(".")[:i]) for m in wanted for i in range(1, m.count(".") + 1)}
-        return wanted | (parents & set(self.paths))
-
-    def imports(self, name: str) -> set[str]:
-        """Return what one module imports, wherever in its text it does so."""
-        found = set()
-        for node in ast.walk(self.trees[name]):
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    found |= self.named(alias.name)
-            elif isinstance(node, ast.ImportFrom):
-                module = node.module or ""
-                if node.level:
-                    is_package = self.paths[name].name == "__init__.py"
-                    parts = name.split(".")
-                    base = parts[: len(parts) - node.level + is_package]
-                    module = ".".join([*base, *filter(None, [module])])
-                found |= self.named(module, [alias.name for alias in node.names])
-        return found
-
-    def reachable(self, code: str) -> set[str]:
+    def reachable_by(self, code: str) -> set[str]:
         """Return the modules that some cells can reach; all of them where that is not plain."""
         if ANYTHING.search(code):
             return set(self.paths)
-        waiting = set()
+        start = set()
         for module, names in FROM_IMPORT.findall(code):
             if module == PACKAGE and "*" in names:
                 return set(self.paths)
-            waiting |= self.named(module, re.findall(r"\w+", names))
+            start |= self.named(module, re.findall(r"\w+", names))
         for line in IMPORT.findall(code):
             for module in re.findall(rf"{PACKAGE}[\w.]*", line):
                 if module == PACKAGE:
                     return set(self.paths)
-                waiting |= self.named(module)
-        found: set[str] = set()
-        while waiting:
-            name = waiting.pop()
-            found.add(name)
-            waiting |= self.imports(name) - found
-        return found
+                start |= self.named(module)
+        return self.reachable(start)
 
     def asks_for_mnist(self, name: str) -> bool:
         """Say whether a module names one of the functions that find MNIST."""
@@ -198,7 +157,7 @@ class Package:
             return True
         if ANYTHING.search(code):
             return False
-        return any(self.asks_for_mnist(name) for name in self.reachable(code))
+        return any(self.asks_for_mnist(name) for name in self.reachable_by(code))
 
 
 @dataclass
@@ -215,7 +174,6 @@ def find_data() -> Data:
 
     Here and not in a process of its own: a temporary folder lasts as long as the process.
     """
-    sys.path.insert(0, str(SOURCE))
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -225,8 +183,6 @@ def find_data() -> Data:
             mnist = module.load_mnist()
     except Exception as error:
         raise ExecutionFailed(f"the digits could not be loaded: {error}") from error
-    finally:
-        sys.path.remove(str(SOURCE))
     for warning in caught:  # to the terminal; a page says it in its own notice
         logger.info("%s", warning.message)
     return Data(folder, bool(mnist.is_substitute), str(mnist.source))
@@ -259,12 +215,18 @@ class Dependencies:
         suffixes = {".json", ".csv", ".npz", ".npy"}
         return [path for path in sorted(self.book.rglob("*")) if path.suffix in suffixes]
 
+    def records(self, code: str) -> list[Path]:
+        """Return the records of experiments that some cells name."""
+        words = set(re.findall(r"""["'](\w+)["']""", code))
+        return [p for p in self.recorded if p.parent.name == RECORDS and p.stem in words]
+
     def page_key(self, text: str) -> str:
         """Return a digest of what a page depends on, besides its own cells."""
         code = cells_of(text)
         digest = hashlib.sha256(self.everywhere.encode())
-        modules = [self.package.paths[name] for name in sorted(self.package.reachable(code))]
-        for path in [*modules, *self.package.other_files, *self.recorded]:
+        modules = [self.package.paths[name] for name in sorted(self.package.reachable_by(code))]
+        others = [path for path in self.recorded if path.parent.name != RECORDS]
+        for path in [*modules, *self.package.other_files, *others, *self.records(code)]:
             home = self.book if path.is_relative_to(self.book) else self.package.source
             digest.update(f"\n{path.relative_to(home)}\n".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())

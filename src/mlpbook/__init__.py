@@ -15,6 +15,8 @@ Importing the package imports nothing else; each module is imported by its own n
 ``mlpbook.history``            what a training run leaves behind
 ``mlpbook.loop``               what the training loops of both halves share
 ``mlpbook.evaluation``         error rates with intervals, and fair comparisons
+``mlpbook.experiments``        what is too dear for a build: run, recorded, checked
+``mlpbook.reach``              which modules a piece of code depends on
 ``mlpbook.speed``              the record of ``make bench``, and its targets
 ``mlpbook.plots``              the figures, with ``style``, ``diagrams`` and ``svg``
 ``mlpbook.validation``         the argument checks that all of these share

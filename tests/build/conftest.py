@@ -176,6 +176,7 @@ def lay_out(root: Path) -> Book:
     book.write("src/mlpbook/constants.py", "from mlpbook.deeper import ANSWER\n")
     book.write("src/mlpbook/deeper.py", "ANSWER = 41\n")
     book.write("src/mlpbook/unused.py", "")
+    shutil.copy(ROOT / "src" / "mlpbook" / "reach.py", root / "src" / "mlpbook")  # the tools' own
     book.write("src/mlpbook/data.py", DATA)
     book.write("tests/equations/test_first.py", TEST)
     return book

@@ -1,0 +1,71 @@
+"""A stale record is reported, on the page and at the end of the build, and fails nothing."""
+
+import json
+import re
+
+import pytest
+
+from mlpbook.reach import Modules
+
+NOTICE = "Recorded with an earlier version of the code"
+CELL = """
+```{code-cell} ipython3
+import json
+
+with open("records/" + "counting" + ".json") as file:
+    print("recorded:", json.load(file)["value"])
+```
+"""
+
+
+@pytest.fixture(name="recorded")
+def _recorded(book):
+    """A book whose second page reads a record made by the package's unused module."""
+    digest = Modules(book.root / "src").digest("mlpbook.unused")
+    write(book, digest, 1)
+    book.append("book/second.md", CELL)
+    return book, digest
+
+
+def write(book, digest: str, value: int) -> None:
+    """Write the record."""
+    fields = {"module": "mlpbook.unused", "digest": digest, "value": value}
+    book.write("book/records/counting.json", json.dumps(fields))
+
+
+def test_a_record_whose_code_has_changed_is_reported_and_fails_nothing(recorded) -> None:
+    book, _ = recorded
+    result = book.build()
+    assert result.code == 0, result.text
+    assert "stale record" not in result.text
+    assert NOTICE not in book.page("second")
+
+    book.write("src/mlpbook/unused.py", "# only a comment\n")
+    assert "stale record" not in book.build().text
+
+    book.write("src/mlpbook/unused.py", "CHANGED = 1\n")
+    for result in (book.build(), book.build()):  # not only the first time
+        assert result.code == 0, result.text
+        assert "stale record counting" in result.text
+        assert "executed" not in result.text  # the numbers are what they were
+        assert NOTICE in book.page("second")
+        words = re.sub(r"<[^>]*>", "", book.page("second"))
+        assert "python -m mlpbook.experiments counting." in words
+        assert NOTICE not in book.page("first")
+
+    book.write("src/mlpbook/unused.py", "")
+    result = book.build()
+    assert "stale record" not in result.text
+    assert NOTICE not in book.page("second")
+
+
+def test_a_new_record_runs_the_pages_that_read_it_and_no_others(recorded) -> None:
+    book, digest = recorded
+    assert book.build().code == 0
+    assert "recorded: 1" in book.page("second")
+    write(book, digest, 2)
+    result = book.build()
+    assert result.code == 0, result.text
+    assert "recorded: 2" in book.page("second")
+    assert "executed second" in result.text
+    assert "executed first" not in result.text
