@@ -178,7 +178,7 @@ class Reader:
     def starts_factor(self) -> bool:
         """Whether what comes can be read as one more factor."""
         stop = {None, "+", "-", ",", ";", ":", "&", "|", "/", r"\odot", r"\cdot", r"\times", r"\\"}
-        stop |= {".", r"\in", *RELATIONS, *CLOSING}
+        stop |= {".", r"\in", r"\mid", r"\Vert", *RELATIONS, *CLOSING}
         token = self.peek()
         return token not in stop and not str(token).startswith(r"\end")
 
@@ -307,7 +307,7 @@ class Reader:
                 found.append(("dots",))
             else:
                 found.append(self.sum())
-            if self.take(",", ";", closing) == closing:
+            if self.take(",", ";", r"\mid", r"\Vert", closing) == closing:
                 return found
 
     def subscripted(self, node: Node) -> Node:

@@ -12,6 +12,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from mlpbook.autograd import Tensor
 from mlpbook.scratch import activations
@@ -27,7 +28,7 @@ from mlpbook.scratch.losses import (
 )
 from mlpbook.scratch.network import MLP
 from mlpbook.scratch.optimizers import SGD
-from mlpbook.scratch.two_layer import forward, gradients, initialize, objective
+from mlpbook.scratch.two_layer import descend, forward, gradients, initialize, objective
 from printed import numbered
 
 STEP = 1e-30
@@ -262,6 +263,16 @@ def test_printed_factor_between_metric_and_loss(printed, rng):
     printed.agree(metric, MSELoss()(net.Y_hat, net.Y))
 
 
+@pytest.mark.equation("def-twolayer-descent", tolerance=1e-14)
+def test_printed_step_of_descent(printed, rng):
+    """The printed TeX, evaluated for each parameter, against the library's descent."""
+    net = TwoLayer(rng)
+    run = descend(net.params, net.X, net.Y, lr=0.1, n_steps=1, weight_decay=DECAY)
+    for old, slope, new in zip(net.params, net.gradients, run.params, strict=True):
+        symbols = {r"\theta_0": old, r"\bar\theta_0": slope, r"\theta_1": new, r"\eta": 0.1}
+        printed({**symbols, "t": 0}, skip=(r"\theta\in\{W_1,b_1,W_2,b_2\}",))
+
+
 # ---------------------------------------------------------------- any depth
 
 DEPTH, WIDTHS = 4, [3, 5, 4, 6, 2]  # all different, so that no transposition can hide
@@ -456,6 +467,46 @@ def test_printed_gradients_of_both_losses(printed, rng):
 # ---------------------------------------------------------------- losses
 
 CLASSES = 5
+
+
+@pytest.mark.equation("def-losses-nll", tolerance=1e-14)
+def test_printed_negative_log_likelihood_of_a_model(printed, rng):
+    """The printed TeX, evaluated for all samples, against the library's cross-entropy."""
+    X, W, y = rng.standard_normal((N, D)), rng.standard_normal((CLASSES, D)), rng.integers(0, 5, N)
+    losses = CrossEntropyLoss(reduction="none")(X @ W.T, y)
+    symbols = {
+        r"\mathcal L": lambda W: CrossEntropyLoss()(X @ W.T, y),
+        "p": lambda y, x, W: rowwise(softmax)(W @ x)[y],
+        **numbered(r"\ell^{(?)}", losses),
+    }
+    symbols |= numbered("x^{(?)}", X) | numbered("y^{(?)}", y) | {r"\theta": W, "N": N}
+    printed(symbols, {"i": N})
+
+
+@pytest.mark.equation("def-losses-entropy", tolerance=1e-13)
+def test_printed_entropies(printed, rng):
+    """The printed TeX, evaluated, against SciPy's entropies and the library's cross-entropy."""
+    q, p = rng.dirichlet(np.ones(CLASSES), 2)
+    cross = CrossEntropyLoss(reduction="none")
+
+    def entropy(q, p=None):
+        if p is None:
+            return stats.entropy(q)
+        return q @ cross(np.tile(np.log(p), (CLASSES, 1)), np.arange(CLASSES))
+
+    symbols = {"H": entropy, r"\mathrm{KL}": stats.entropy, "q": q, "p": p}
+    printed(symbols, {"k": CLASSES})
+
+
+@pytest.mark.equation("eq-losses-decomposition", tolerance=1e-13)
+def test_printed_decomposition_of_cross_entropy(printed, rng):
+    """Both printed sides, evaluated with sums over classes and SciPy's divergence."""
+    q, p = rng.dirichlet(np.ones(CLASSES), 2)
+
+    def entropy(q, p=None):
+        return -(q @ np.log(q if p is None else p))
+
+    printed({"H": entropy, r"\mathrm{KL}": stats.entropy, "q": q, "p": p})
 
 
 @pytest.mark.equation("def-losses-softmax", tolerance=1e-14)
