@@ -7,14 +7,14 @@ written out; then every one of a few kinds of slip, at every place of every such
 import functools
 import importlib.util
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from printed import equation
-from tex import ShapeError, TeXError, tokenize
+from tex import ACCENTS, FONTS, Reader, ShapeError, TeXError, tokenize
 
 
 @functools.cache
@@ -152,13 +152,28 @@ def slips(tokens: list[str]) -> Iterator[Slip]:
             yield k, k + 1, ("ijk"["jki".index(token)],)
 
 
-def misprints(label: str) -> Iterator[tuple[str, str]]:
-    """Yield a description of every slip in an equation, and the TeX with it."""
-    tokens = tokenize(equation(label))
-    for start, end, new in slips(tokens):
-        right = " ".join(tokens[max(0, start - 2) : end + 2])
-        wrong = " ".join([*tokens[max(0, start - 2) : start], *new, *tokens[end : end + 2]])
-        yield f"{right} -> {wrong}", " ".join([*tokens[:start], *new, *tokens[end:]])
+def neighbours(tokens: list[str]) -> Iterator[tuple[int, int, int]]:
+    """Yield from where up to where two factors stand side by side."""
+    for start, token in enumerate(tokens):
+        if start and tokens[start - 1] in {"_", "^", *ACCENTS, *FONTS}:
+            continue
+        reader = Reader(tokens[start:])
+        try:
+            reader.factor()
+            middle = start + reader.at
+            if token.isdigit() or not reader.starts_factor():
+                continue
+            reader.factor()
+        except TeXError:
+            continue
+        yield start, middle, start + reader.at
+
+
+def with_misprint(tokens: list[str], start: int, end: int, new: Iterable[str]) -> tuple[str, str]:
+    """Return a description of a slip, and the TeX with it."""
+    right = " ".join(tokens[max(0, start - 2) : end + 2])
+    wrong = " ".join([*tokens[max(0, start - 2) : start], *new, *tokens[end : end + 2]])
+    return f"{right} -> {wrong}", " ".join([*tokens[:start], *new, *tokens[end:]])
 
 
 EQUIVALENT = {  # what is printed stays true
@@ -167,13 +182,34 @@ EQUIVALENT = {  # what is printed stays true
 }
 
 
+def caught(label: str, tex: str, misprint: Callable) -> Exception | None:
+    """Return what a label's test reports about other TeX."""
+    try:
+        with np.errstate(all="ignore"):
+            run(label, tex, misprint)
+    except (AssertionError, TeXError) as error:
+        return error
+    return None
+
+
 @pytest.mark.parametrize("label", sorted(printed_tests()))
 def test_slips_of_a_kind_are_caught(misprint, label):
-    survivors = set()
-    for slip, tex in misprints(label):
-        try:
-            run(label, tex, misprint)
-        except (AssertionError, TeXError):
-            continue
-        survivors.add(slip)
+    tokens = tokenize(equation(label))
+    found = [with_misprint(tokens, *slip) for slip in slips(tokens)]
+    survivors = {slip for slip, tex in found if caught(label, tex, misprint) is None}
     assert survivors == EQUIVALENT.get(label, set())
+
+
+@pytest.mark.parametrize("label", sorted(printed_tests()))
+def test_swapped_factors_are_caught_unless_one_is_a_number(misprint, label):
+    tokens = tokenize(equation(label))
+    for start, middle, end in neighbours(tokens):
+        left, right = tokens[start:middle], tokens[middle:end]
+        slip, tex = with_misprint(tokens, start, end, [*right, *left])
+        if caught(label, tex, misprint) is None:
+            for factor, place in ((left, (start, middle)), (right, (middle, end))):
+                _, tex = with_misprint(tokens, *place, ["{", *factor, "}", "^", r"\top"])
+                if "cannot transpose a number" in str(caught(label, tex, misprint)):
+                    break
+            else:
+                pytest.fail(f"{label}: {slip}")
