@@ -190,12 +190,12 @@ def test_the_provenance_is_said_in_words():
         "results": [{"seed": 0}, {"seed": 1}, {"seed": 2}],
     }
     assert Record(fields).provenance == (
-        "Recorded on 1 March 2026 with the seeds 0 to 2, in 62 CPU seconds on one thread of a good "
-        "processor, with Python 3.11.2, NumPy 2.0.1. The data are MNIST. To repeat it: "
+        "Recorded on 1 March 2026 with the seeds 0 to 2, in 62 CPU seconds on one thread (a good "
+        "processor), with Python 3.11.2, NumPy 2.0.1. The data are MNIST. To repeat it: "
         "`python -m mlpbook.experiments counting`."
     )
     fields |= {"threads": 2, "data": "", "results": [{"seed": 3}, {"seed": 5}]}
-    assert "the seeds 3, 5, in 62 CPU seconds on 2 threads of" in Record(fields).provenance
+    assert "the seeds 3, 5, in 62 CPU seconds on 2 threads (a" in Record(fields).provenance
     assert "data" not in Record(fields).provenance
 
 

@@ -1,6 +1,6 @@
 """Experiments too dear for a build: run once, recorded, and checked against a reduced case.
 
-An experiment is a module here (or in `mlpbook.pytorch.experiments` if it needs torch) whose
+An experiment is a module here (or in ``mlpbook.pytorch.experiments`` if it needs torch) whose
 function ``run`` takes a seed and returns numbers. The command
 
     python -m mlpbook.experiments NAME
@@ -247,7 +247,7 @@ class Record:
         data = f" The data are {fields['data']}." if fields["data"] else ""
         return (
             f"Recorded on {day.day} {day:%B %Y} with {_words(self.seeds)}, in "
-            f"{fields['cpu_seconds']:.0f} CPU seconds on {threads} of {fields['processor']}, with "
+            f"{fields['cpu_seconds']:.0f} CPU seconds on {threads} ({fields['processor']}), with "
             f"{versions}.{data} To repeat it: `{self.command}`."
         )
 
