@@ -28,6 +28,7 @@ from tex import (
     Reader,
     Shape,
     ShapeError,
+    Statement,
     TeXError,
     base_of,
     canonical,
@@ -551,23 +552,30 @@ def evaluate(
     defined = {" ".join(tokenize(name)) for name in defines}
     scope, found = Scope(table, ranges, origin), []
     for statement in statements(tex, skip):
-        if wanted and statement.left not in wanted:
-            continue
-        _, sides, relations = Reader(statement.tokens, functions).everything(Reader.chain)
-        if not relations and sides[0][0] != "shaped":
-            raise TeXError(f"{' '.join(statement.tokens)} states nothing")
-        define = statement.left in defined
-        if r"\leftarrow" in relations and not define:
-            raise TeXError(f"an assignment to {statement.left} must be asked for")
-        shape = read_shape(statement.shape, functions) if statement.shape else None
-        values = over_indices(scope, sides[1:] if define else sides, shape)
-        if define:
-            table[spell_left(scope, sides[0])] = inward(values[0])
-            values = [outward(inward(values[0])), *values]
-        found.append(Evaluated(statement.left, values, relations))
+        if not wanted or statement.left in wanted:
+            try:
+                found.append(evaluated(scope, statement, functions, statement.left in defined))
+            except TeXError as error:
+                error.add_note(f"in {' '.join(statement.tokens)}")
+                raise
     if missing := (wanted | defined) - {statement.left for statement in found}:
         raise TeXError(f"not printed as a left side: {', '.join(sorted(missing))}")
     return found, scope.used
+
+
+def evaluated(scope: Scope, statement: Statement, functions: set[str], define: bool) -> Evaluated:
+    """Compute a statement's sides; where it defines its left one, put that into the table."""
+    _, sides, relations = Reader(statement.tokens, functions).everything(Reader.chain)
+    if not relations and sides[0][0] != "shaped":
+        raise TeXError(f"{' '.join(statement.tokens)} states nothing")
+    if r"\leftarrow" in relations and not define:
+        raise TeXError(f"an assignment to {statement.left} must be asked for")
+    shape = read_shape(statement.shape, functions) if statement.shape else None
+    values = over_indices(scope, sides[1:] if define else sides, shape)
+    if define:
+        scope.table[spell_left(scope, sides[0])] = inward(values[0])
+        values = [outward(inward(values[0])), *values]
+    return Evaluated(statement.left, values, relations)
 
 
 def spell_left(scope: Scope, node: Node) -> str:

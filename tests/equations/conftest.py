@@ -65,6 +65,7 @@ class Printed:
         self.used: set[str] = set()
         self.evaluated: set[str] = set()
         self.skip: tuple[str, ...] = ()
+        self.failed = False
 
     def __call__(
         self,
@@ -75,7 +76,7 @@ class Printed:
         **options: Any,
     ) -> dict[str, list[Any]]:
         """Evaluate statements (see `printed.evaluate`), compare their sides, and return them."""
-        self.skip = skip
+        self.skip, self.failed = skip, True
         found, used = evaluate(self.tex, symbols, indices, skip=skip, **options)
         self.given |= set(map(canonical, symbols))
         self.used |= used
@@ -89,6 +90,7 @@ class Printed:
                     self.agree(left, right)
                 else:
                     assert np.all(COMPARISONS[sign](left, right)), f"{left} {sign} {right}"
+        self.failed = False
         return {statement.left.replace(" ", ""): statement.sides for statement in found}
 
     def finish(self) -> None:
@@ -105,7 +107,8 @@ def printed(request: pytest.FixtureRequest, agree: Callable[..., None]) -> Itera
     (marker,) = request.node.iter_markers("equation")
     printed = Printed(equation(marker.args[0]), agree)
     yield printed
-    printed.finish()
+    if not printed.failed:
+        printed.finish()
 
 
 @pytest.fixture
