@@ -1,0 +1,72 @@
+"""A link to every heading, equation, figure, theorem and exercise, each with a name of its own.
+
+Sphinx calls all of them "#", and leaves out the numbered boxes.
+"""
+
+import re
+from html import escape
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+LINK = re.compile(r'<a class="headerlink" href="#([^"]+)" title="Link to [^"]+">')
+BOX = re.compile(
+    r'(<div class="(?:proof|exercise)(?![^"]*dropdown)[^"]*" id="([^"]+)">\s*'
+    r'<p class="admonition-title"><span class="caption-number">)([^<]*)(.*?)(?=</p>)',
+    re.DOTALL,
+)
+KINDS = {"displaymath": "equation", "figure": "figure"}
+
+
+def words_of(node: nodes.Node) -> str:
+    """Return a title in words, without its mathematics."""
+    if isinstance(node, nodes.Text):
+        return node.astext()
+    if isinstance(node, nodes.math):
+        return "…"
+    return "".join(words_of(child) for child in node.children)
+
+
+def names_of(app: Sphinx, docname: str, doctree: nodes.document) -> dict[str, str]:
+    """Return what each place of a page is called, by its id."""
+    names = {}
+    for section in doctree.findall(nodes.section):
+        title = section.next_node(nodes.title)
+        if title is not None:
+            names.update(dict.fromkeys(section["ids"], f"“{words_of(title).strip()}”"))
+    for term in doctree.findall(nodes.term):
+        names.update(dict.fromkeys(term["ids"], f"“{words_of(term).strip()}”"))
+    for kind, numbers in app.env.toc_fignumbers.get(docname, {}).items():
+        for name, number in numbers.items():
+            if kind in KINDS:
+                names[name] = f"{KINDS[kind]} {'.'.join(map(str, number))}"
+    return names
+
+
+def name_links(
+    app: Sphinx, pagename: str, templatename: str, context: dict, doctree: nodes.document | None
+) -> None:
+    """Give a page's links their names, and its boxes their links."""
+    if doctree is None or "body" not in context:
+        return
+    names = names_of(app, pagename, doctree)
+
+    def named(match: re.Match[str]) -> str:
+        label = f"Link to {names.get(match[1]) or match[1]}"
+        return f'{match[0][:-1]} aria-label="{escape(label, quote=True)}">'
+
+    def linked(match: re.Match[str]) -> str:
+        opening, target, number, rest = match.groups()
+        label = f"Link to {number.strip().lower()}"
+        return (
+            f'{opening}{number}{rest}<a class="headerlink" href="#{target}"'
+            f' title="Link to this {label.split()[2]}" aria-label="{label}">#</a>'
+        )
+
+    context["body"] = BOX.sub(linked, LINK.sub(named, context["body"]))
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Name the links of each page as it is written."""
+    app.connect("html-page-context", name_links)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
