@@ -572,6 +572,9 @@ def evaluated(scope: Scope, statement: Statement, functions: set[str], define: b
         raise TeXError(f"an assignment to {statement.left} must be asked for")
     shape = read_shape(statement.shape, functions) if statement.shape else None
     values = over_indices(scope, sides[1:] if define else sides, shape)
+    for place, side in enumerate(sides):  # = 0 is said of vectors too
+        if side == ("number", 0) and not define:
+            values[place] = np.zeros(np.shape(values[place - 1]))
     if define:
         scope.table[spell_left(scope, sides[0])] = inward(values[0])
         values = [outward(inward(values[0])), *values]

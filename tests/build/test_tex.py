@@ -209,6 +209,11 @@ def test_every_side_of_a_chain_is_returned():
     assert statement.relations == [r"\le", "=", "<"]
 
 
+def test_a_side_that_is_zero_may_be_the_zero_vector():
+    (statement,), _ = evaluate(r"v-v=0", SYMBOLS)
+    assert np.array_equal(statement.sides, np.zeros((2, 3)))
+
+
 def test_statements_can_be_chosen_and_pieces_skipped():
     tex = r"r=s,\qquad q=t\quad(l<L)."
     found, _ = evaluate(tex, SYMBOLS, only="q", defines="q", skip="(l<L)")

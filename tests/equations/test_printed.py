@@ -15,6 +15,7 @@ import torch
 from scipy import stats
 
 from mlpbook.autograd import Tensor
+from mlpbook.gradient_check import complex_step_jacobian as by_steps
 from mlpbook.scratch import activations
 from mlpbook.scratch.layers import Linear, Tanh
 from mlpbook.scratch.losses import (
@@ -37,17 +38,6 @@ STEP = 1e-30
 def rowwise(function):
     """Let a function of the rows of a batch take one vector."""
     return lambda z: function(z[np.newaxis])[0]
-
-
-def by_steps(f, v):
-    """Derivatives of a function of an array by complex steps; the array's axes come last."""
-    slopes = []
-    for place in np.ndindex(v.shape):
-        moved = v.astype(complex)
-        moved[place] += 1j * STEP
-        slopes.append(np.imag(f(moved)) / STEP)
-    slopes = np.moveaxis(np.array(slopes), 0, -1)
-    return slopes.reshape(slopes.shape[:-1] + v.shape)
 
 
 def relu(z):
