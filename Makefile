@@ -13,7 +13,7 @@ NUMPY_ALONE = tests/scratch src/mlpbook/scratch src/mlpbook/loop.py $(foreach m,
     autograd data gradient_check history initializers validation,tests/test_$(m).py src/mlpbook/$(m).py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book strict test oldest mutants browser lint pdf serve experiment lock clean
+.PHONY: help setup book strict test oldest mutants browser lint pdf serve experiment bench lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
@@ -44,8 +44,8 @@ mutants: setup  ## change the NumPy half in thousands of ways: do its tests noti
 	@"$(BIN)/python" tools/mutants.py $(ONLY)
 
 lint: setup  ## check style and types
-	@"$(BIN)/ruff" check src tests tools
-	@"$(BIN)/ruff" format --check src tests tools
+	@"$(BIN)/ruff" check src tests tools benchmarks
+	@"$(BIN)/ruff" format --check src tests tools benchmarks
 	@"$(BIN)/mypy"
 
 pdf: book  ## print the whole book as one PDF beside the site's pages (needs Chromium)
@@ -57,6 +57,9 @@ serve: book  ## build the site, then serve it on this machine
 
 experiment: setup  ## list what was too dear for the build; run one with NAME=...
 	@PYTHONPATH=src "$(BIN)/python" -m mlpbook.experiments $(NAME)
+
+bench: setup  ## time the package against PyTorch, scikit-learn and bare products
+	@"$(BIN)/python" benchmarks/bench.py
 
 lock: setup  ## pin requirements.in in requirements.txt (needs uv)
 	@tools/lock.sh
