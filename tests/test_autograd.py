@@ -402,6 +402,10 @@ def test_reductions_drop_their_axes_unless_told_otherwise():
     assert x.logsumexp(0).shape == (3, 4)
     assert x.logsumexp(1, keepdims=True).shape == (2, 1, 4)
     assert x.log_softmax().shape == (2, 3, 4)
+    x = leaf(np.ones((1, 3, 1)))  # axes of one entry stay, unless they are the ones
+    for reduce in (x.sum, x.mean, x.max, x.logsumexp):
+        assert reduce(1).shape == (1, 1)
+        assert reduce(0).shape == (3, 1)
 
 
 def test_integers_and_booleans_become_float64():
@@ -639,6 +643,20 @@ def test_operations_carry_their_names(name):
     assert OPERATION_NAMES[name](leaf(np.ones((2, 2)))).operation == name
 
 
+@pytest.mark.parametrize("marked", ["left", "right", "both"])
+def test_numpys_dot_of_matrices_is_the_operator(rng, marked):
+    A, B = rng.standard_normal((2, 3)), rng.standard_normal((3, 4))
+    a = leaf(A) if marked != "right" else A
+    b = leaf(B) if marked != "left" else B
+    product = np.dot(a, b)
+    np.testing.assert_array_equal(product.data, A @ B)
+    product.backward(np.ones((2, 4)))
+    if marked != "right":
+        np.testing.assert_allclose(a.grad, np.tile(B.sum(axis=1), (2, 1)), rtol=1e-15)
+    if marked != "left":
+        np.testing.assert_allclose(b.grad, np.tile(A.sum(axis=0)[:, None], 4), rtol=1e-14)
+
+
 def test_graph_names_what_it_is_told_and_numbers_the_rest():
     w, b = leaf([1.0, 2.0]), leaf(0.5)
     z = w * w + b
@@ -671,24 +689,66 @@ def test_graph_goes_into_the_diagram():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: (leaf([1.0, 2.0]) * 2).backward(), ValueError, r"single number, got shape \(2,\)"),
-        (lambda: leaf([1.0, 2.0]).backward([1.0]), ValueError, r"shape \(2,\), got \(1,\)"),
-        (lambda: Tensor(1.0).backward(), ValueError, "leaves with requires_grad=True"),
+        (
+            lambda: (leaf([1.0, 2.0]) * 2).backward(),
+            ValueError,
+            r"single number, got shape \(2,\)\. Sum it, or pass the adjoint to start from\.$",
+        ),
+        (
+            lambda: leaf([1.0, 2.0]).backward([1.0]),
+            ValueError,
+            r"shape \(2,\), got \(1,\)\. Pass one number an entry\.$",
+        ),
+        (
+            lambda: Tensor(1.0).backward(),
+            ValueError,
+            "^backward needs a tensor made from leaves with requires_grad=True, got one without "
+            r"any. Set it on the parameters, and compute outside no_grad\(\)\.$",
+        ),
         (lambda: leaf(1.0).detach().backward(), ValueError, "Set it on the parameters"),
-        (lambda: leaf(2.0) ** leaf(3.0), TypeError, "exponent.*number, got Tensor"),
+        (
+            lambda: leaf(2.0) ** leaf(3.0),
+            TypeError,
+            "^the exponent of a Tensor must be a number, got Tensor. "
+            r"For a positive base, x\*\*y is \(y \* x.log\(\)\).exp\(\).$",
+        ),
         (lambda: leaf(2.0) ** np.ones(2), TypeError, "number, got ndarray"),
         (lambda: 2.0 ** leaf(3.0), TypeError, "unsupported operand"),
         (lambda: np.exp(leaf(1.0)), TypeError, "does not support ufuncs"),
-        (lambda: np.asarray(leaf(1.0)), TypeError, "got a Tensor.*Take its .data"),
-        (lambda: Tensor(leaf(1.0)), TypeError, "got a Tensor.*detach"),
-        (lambda: Tensor([1j]), TypeError, "real numbers, got dtype complex128"),
+        (
+            lambda: np.asarray(leaf(1.0)),
+            TypeError,
+            "^expected an array, got a Tensor, whose history NumPy would lose. Take its .data, or "
+            r"the tensor's own method: x.exp\(\) in place of np.exp\(x\).$",
+        ),
+        (
+            lambda: np.sum(leaf([1.0])),
+            TypeError,
+            "^np.sum needs arrays, got a Tensor. Take its .data.$",
+        ),
+        (
+            lambda: Tensor(leaf(1.0)),
+            TypeError,
+            r"^data must be an array, got a Tensor. Use it as it is, or detach\(\) it.$",
+        ),
+        (
+            lambda: Tensor([1j]),
+            TypeError,
+            "^data must be an array of real numbers, got dtype complex128. "
+            "Convert it to float64 first.$",
+        ),
         (lambda: Tensor(["a"]), TypeError, "real numbers, got dtype"),
         (lambda: Tensor([None]), TypeError, "real numbers, got dtype object"),
         (lambda: leaf(1.0) + None, TypeError, "real numbers"),
         (lambda: leaf(1.0) + 1j, TypeError, "real numbers"),
-        (lambda: maximum(1.0, np.ones(2)), TypeError, "needs a Tensor, got none"),
+        (lambda: maximum(1.0, np.ones(2)), TypeError, "^maximum needs a Tensor, got none.*np.max"),
         (lambda: leaf([1.0, 2.0]).item(), ValueError, "size 1"),
-        (lambda: cross_entropy(leaf([1.0, 2.0]), [0]), ValueError, r"got \(2,\)"),
+        (
+            lambda: cross_entropy(leaf([1.0, 2.0]), [0]),
+            ValueError,
+            r"^logits must have shape \(n_samples, n_classes\), got \(2,\)\. "
+            r"Did you pass a single sample, or the labels\?$",
+        ),
         (lambda: cross_entropy(leaf([[1.0, 2.0]]), [2]), ValueError, "labels from 0 to 1"),
         (lambda: cross_entropy(leaf([[1.0, 2.0]]), [-1]), ValueError, "labels from 0 to 1"),
         (lambda: cross_entropy(leaf([[1.0, 2.0]]), [0, 1]), ValueError, "1 labels, got 2"),
