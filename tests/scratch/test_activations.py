@@ -48,6 +48,14 @@ def test_derivatives_are_accurate_from_minus_800_to_800(name):
     assert getattr(act, f"{name}_prime")(POINTS) == pytest.approx(expected, rel=1e-12, abs=1e-22)
 
 
+def test_at_a_kink_the_slope_is_the_left_one():
+    zero = np.zeros(1)
+    assert act.relu_prime(zero) == 0
+    assert act.leaky_relu_prime(zero, 0.3) == 0.3
+    assert act.elu_prime(zero, 2.0) == 2.0
+    assert act.elu_prime(np.array([0.5]), 2.0) == 1.0
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("suffix", ["", "_prime"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

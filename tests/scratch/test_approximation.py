@@ -166,9 +166,9 @@ def test_pieces_of_a_deep_network_make_the_same_function(rng):
 
 
 def test_kinks_that_cancel_are_not_counted():
-    # relu(x) - relu(-x) = x, and relu(x - 1) - relu(x - 1) = 0
+    # relu(x) - relu(-x) = x, and relu(x - 1/2) - relu(x - 1/2) = 0
     network = ap.network_from_weights(
-        [([[1], [-1], [1], [1]], [0, 0, -1, -1]), ([[1, -1, 1, -1]], [0])]
+        [([[1], [-1], [1], [1]], [0, 0, -0.5, -0.5]), ([[1, -1, 1, -1]], [0])]
     )
     assert ap.linear_pieces(network, -2, 2) == ([-2, 2], [-2, 2])
 
@@ -183,13 +183,19 @@ def test_kinks_closer_than_rounding_are_kept_apart():
 
 
 def test_a_kink_at_the_end_of_the_interval_makes_no_piece():
-    assert len(ap.linear_pieces(ap.relu_interpolant([0, 1], [0, 1]), 0, 1)[0]) == 2
+    ramp = ap.relu_interpolant([0, 1], [0, 1])
+    assert ap.linear_pieces(ramp, 0, 1) == ([0, 1], [0, 1])
+    assert ap.linear_pieces(ramp, -1, 0) == ([-1, 0], [0, 0])
 
 
 def test_pieces_need_one_input_one_output_relu_and_an_interval(rng):
     with pytest.raises(ValueError, match="one input and one output, got 2 and 1"):
         ap.linear_pieces(MLP([2, 3, 1], rng=rng), 0, 1)
-    with pytest.raises(ValueError, match="needs ReLU between layers, got Tanh"):
+    words = (
+        "^linear_pieces needs ReLU between layers, got Tanh. "
+        "Other activations are not piecewise linear, or bend elsewhere.$"
+    )
+    with pytest.raises(ValueError, match=words):
         ap.linear_pieces(MLP([1, 3, 1], Tanh, rng=rng), 0, 1)
     for high in (0, 1):
         with pytest.raises(
@@ -199,9 +205,22 @@ def test_pieces_need_one_input_one_output_relu_and_an_interval(rng):
 
 
 def test_random_network_puts_its_kinks_in_the_interval(rng):
-    W, b = ap.random_network(200, ReLU, slope=3.0, rng=rng).parameters()[:2]
-    assert np.abs(W).max() <= 3
-    assert np.abs(b / W[:, 0]).max() <= 1
+    for slope, options in ((3, {"slope": 3.0}), (4, {})):
+        network = ap.random_network(200, ReLU, rng=rng, **options)
+        W, b = network.parameters()[:2]
+        kinks = -b / W[:, 0]
+        assert -slope <= W.min() < -0.9 * slope
+        assert 0.9 * slope < W.max() <= slope
+        assert -1 <= kinks.min() < -0.9
+        assert 0.9 < kinks.max() <= 1
+        assert len(np.unique(kinks)) == 200
+        assert not network(rng.standard_normal((5, 1))).any()
+
+
+def test_random_network_has_the_activation_asked_for(rng):
+    assert isinstance(ap.random_network(3, Tanh, rng=rng).layers[1], Tanh)
+    with pytest.raises(ValueError, match="^n_hidden must be an integer of at least 1, got 0"):
+        ap.random_network(0, rng=rng)
 
 
 def test_fit_readout_finds_the_least_squares_solution_and_keeps_the_network(rng):
@@ -217,11 +236,50 @@ def test_fit_readout_finds_the_least_squares_solution_and_keeps_the_network(rng)
     assert residual.sum() == pytest.approx(0, abs=1e-9)
 
 
+def test_fit_readout_replaces_the_last_layer_of_a_deep_network(rng):
+    network = MLP([2, 5, 4, 3], Tanh, rng=rng)
+    X, y = rng.standard_normal((20, 2)), rng.standard_normal((20, 3))
+    fitted = ap.fit_readout(network, X, y)
+    for old, new in zip(network.parameters()[:-2], fitted.parameters()[:-2], strict=True):
+        np.testing.assert_array_equal(old, new)
+    A = np.column_stack([network.activations(X)[-2], np.ones(20)])
+    best = A @ np.linalg.lstsq(A, y, rcond=None)[0]
+    np.testing.assert_allclose(fitted(X), best, atol=1e-10)
+
+
+def test_fit_readout_names_what_does_not_fit(rng):
+    network = MLP([2, 5, 1], Tanh, rng=rng)
+    X, y = rng.standard_normal((4, 2)), rng.standard_normal((4, 1))
+    for wrong in (X.T, X[:, :1]):
+        with pytest.raises(ValueError, match=r"^X must have shape \(n_samples, 2\), got"):
+            ap.fit_readout(network, wrong, y)
+    for wrong in (y[:, 0], y[:3], X):
+        with pytest.raises(ValueError, match=r"^y must have shape \(4, 1\), got"):
+            ap.fit_readout(network, X, wrong)
+
+
+def test_polynomial_distance_bound_by_hand():
+    # of two points, a constant misses half of the difference: here (5 - 2) / 2
+    assert ap.polynomial_distance_bound([1, 5], [2, 5]) == pytest.approx(1.5, rel=1e-15)
+    # the third difference of (0, 0, 0, 1) at 0, 1, 2, 3 is 1; its weights 1, 3, 3, 1 add up to 8
+    assert ap.polynomial_distance_bound([0, 1, 2, 3], [0, 0, 0, 1]) == pytest.approx(1 / 8)
+
+
 def test_polynomial_distance_bound_is_zero_for_polynomials(rng):
     x = rng.uniform(-1, 1, 5)
     assert ap.polynomial_distance_bound(x, 1 - x + 2 * x**3) < 1e-12
 
 
 def test_polynomial_distance_bound_refuses_repeated_points():
-    with pytest.raises(ValueError, match="without repetition"):
-        ap.polynomial_distance_bound([0, 0, 1], [1, 2, 3])
+    for x, y in (
+        ([0, 0, 1], [1, 2, 3]),
+        ([0, 1, 2], [1, 2]),
+        ([[0, 1]], [[1, 2]]),
+        ([0], [1]),
+    ):
+        with pytest.raises(ValueError, match="^x and y must have one shape .* without repetition"):
+            ap.polynomial_distance_bound(x, y)
+    with pytest.raises(ValueError, match="^x must be finite"):
+        ap.polynomial_distance_bound([0, np.nan], [1, 2])
+    with pytest.raises(ValueError, match="^y must be finite"):
+        ap.polynomial_distance_bound([0, 1], [1, np.inf])
