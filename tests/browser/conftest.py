@@ -8,6 +8,7 @@ import gzip
 import os
 import re
 import shutil
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -71,10 +72,20 @@ class Handler(SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
-def serve(folder: Path) -> tuple[ThreadingHTTPServer, str]:
+class Server(ThreadingHTTPServer):
+    """A server whose threads end with it."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of a browser that hangs up."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(*_)
+
+
+def serve(folder: Path) -> tuple[Server, str]:
     """Start a server in a thread; return it and the site's address."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server, f"http://127.0.0.1:{server.server_port}{BASE}"
 
