@@ -10,15 +10,16 @@ class History:
     Attributes
     ----------
     train_loss : list of float
-        One entry an epoch: the mean of the batch losses, weighted by batch size. It is measured
-        while the parameters change, so it lags behind them.
+        One entry an epoch: the mean of the batch losses, weighted by batch size; of losses that
+        are sums, the sum a sample. It is measured while the parameters change, so it lags behind
+        them.
     validation_loss : list of float
         One entry an epoch, measured after it; empty without validation data.
     validation_error : list of float
         The error rate on the validation data, from 0 to 1, one entry an epoch; empty for a
         regression or without validation data.
     batch_loss : list of float
-        One entry a step.
+        One entry a step: what the loss returned.
 
     Examples
     --------

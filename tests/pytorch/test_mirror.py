@@ -52,14 +52,15 @@ def test_forward_and_gradients_agree_to_1e_12(activation, rng):
         assert g == pytest.approx(q.grad.numpy(), rel=1e-12, abs=1e-14)
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("task", ["classification", "regression"])
-def test_whole_training_runs_agree_to_1e_12(task, rng):
+def test_whole_training_runs_agree_to_1e_12(task, reduction, rng):
     X = rng.standard_normal((50, 4))
     y = rng.integers(3, size=50) if task == "classification" else rng.standard_normal((50, 3))
-    mine = losses.CrossEntropyLoss() if task == "classification" else losses.MSELoss()
-    theirs = torch.nn.CrossEntropyLoss() if task == "classification" else torch.nn.MSELoss()
+    name = "CrossEntropyLoss" if task == "classification" else "MSELoss"
+    mine, theirs = (getattr(m, name)(reduction=reduction) for m in (losses, torch.nn))
     a, b = pair()
-    options = {"lr": 0.05, "momentum": 0.9, "weight_decay": 1e-3}
+    options = {"lr": 0.05 if reduction == "mean" else 0.002, "momentum": 0.9, "weight_decay": 1e-3}
     shared = {"epochs": 20, "batch_size": 16, "validation": (X, y)}
     one = training.fit(
         a,

@@ -65,6 +65,18 @@ def test_the_epoch_loss_weights_batches_by_their_size(data):
     assert history.train_loss == pytest.approx([(8 * a + 8 * b + 4 * c) / 20], rel=1e-14)
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_epoch_losses_are_means_over_the_samples_whatever_the_reduction(data, reduction):
+    X, y = data
+    model = network()
+    options = {"lr": 1e-300, "epochs": 1, "validation": (X[:7], y[:7])}  # nothing moves
+    history = run(model, X, y, loss_fn=CrossEntropyLoss(reduction=reduction), **options)
+    assert history.train_loss == pytest.approx([CrossEntropyLoss()(model(X), y)], rel=1e-14)
+    assert history.validation_loss == pytest.approx(
+        [CrossEntropyLoss()(model(X[:7]), y[:7])], rel=1e-14
+    )
+
+
 def test_validation_loss_and_error_are_those_of_the_model_after_each_epoch(data, rng):
     X, y = data
     held_out = rng.standard_normal((7, 3)), rng.integers(2, size=7)

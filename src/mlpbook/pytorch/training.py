@@ -72,7 +72,7 @@ def fit(
             "Make it from model.parameters(), after the last change of a layer."
         )
     history = History() if history is None else history
-    stopping = EarlyStopping(patience)
+    stopping, summed = EarlyStopping(patience), getattr(loss_fn, "reduction", "mean") == "sum"
     model.train()
     for epoch in progress_bar(epochs, history, show=progress):
         total = 0.0
@@ -88,7 +88,7 @@ def fit(
                 nn.utils.clip_grad_norm_(model.parameters(), max_norm)
             optimizer.step()
             history.batch_loss.append(loss.item())
-            total += loss.item() * len(batch)
+            total += loss.item() if summed else loss.item() * len(batch)
         if not all(torch.isfinite(p).all() for p in model.parameters()):
             raise divergence(epoch, history, optimizer.param_groups[0]["lr"])
         history.train_loss.append(total / len(X))
@@ -99,7 +99,7 @@ def fit(
                 loss = loss_fn(output, validation[1])
             if not torch.isfinite(loss):
                 raise divergence(epoch, history, optimizer.param_groups[0]["lr"])
-            history.validation_loss.append(loss.item())
+            history.validation_loss.append(loss.item() / len(output) if summed else loss.item())
             if validation[1].ndim == 1:
                 wrong = output.argmax(dim=1) != validation[1]
                 history.validation_error.append(wrong.double().mean().item())

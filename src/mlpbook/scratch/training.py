@@ -76,7 +76,8 @@ def fit(
     -------
     History
         Per epoch, the mean of the batch losses weighted by batch size (measured while the model
-        changes), and the validation loss and error. The network is left in evaluation mode.
+        changes), and the validation loss and error; of a loss with reduction "sum", both are
+        divided by the number of samples. The network is left in evaluation mode.
 
     Raises
     ------
@@ -109,6 +110,7 @@ def fit(
         )
     history = History() if history is None else history
     stopping, theta = EarlyStopping(patience), model.parameters().flat
+    summed = loss_fn.reduction == "sum"
     model.train()
     for epoch in progress_bar(epochs, history, show=progress):
         total = 0.0
@@ -124,7 +126,7 @@ def fit(
                 clip_gradient_norm(model.gradients(), max_norm)
             optimizer.step(model.gradients())
             history.batch_loss.append(loss)
-            total += loss * len(batch)
+            total += loss if summed else loss * len(batch)
         if not math.isfinite(np.dot(theta, theta)):
             raise divergence(epoch, history, optimizer.lr)
         history.train_loss.append(total / len(X))
@@ -134,7 +136,7 @@ def fit(
             loss = loss_fn.forward(output, validation[1])
             if not math.isfinite(loss):
                 raise divergence(epoch, history, optimizer.lr)
-            history.validation_loss.append(loss)
+            history.validation_loss.append(loss / len(output) if summed else loss)
             if validation[1].ndim == 1:
                 history.validation_error.append(error_rate(output.argmax(axis=1), validation[1]))
             if stopping.is_over(loss, model.state_dict):
