@@ -39,7 +39,7 @@ class Normalization(Layer):
 
     names = ("scale", "shift")
 
-    def __init__(self, n_features: int, *, eps: float = 1e-5, dtype: DTypeLike) -> None:
+    def __init__(self, n_features: int, *, eps: float, dtype: DTypeLike) -> None:
         n_features = check_positive_int(n_features, "n_features")
         self.eps = check_number(eps, "eps", low=0, low_open=True)
         self.scale, self.shift = np.ones(n_features, dtype), np.zeros(n_features, dtype)
