@@ -169,6 +169,18 @@ def test_shapes_that_do_not_fit_are_refused(tex, message):
         (r"\begin{cases}s&s>3,\\t&s>4\end{cases}", "0 cases hold"),
         (r"s\quad\text{if }t>0", "unknown command"),
         (r"s\,f", "f stands without an argument"),
+        (r"s\,u(t)", "unknown symbol u"),
+        (r"\frac{\partial s}{t}", "expected"),
+        (r"s_l'", "prime directly behind s"),
+        (r"(s)^{(l)}", "cannot mark"),
+        (r"\sum_{j}^3v_j", "expected an index and its first value"),
+        (r"\mathbb 1[s]", "needs a relation"),
+        (r"\mathrm{diag}(s,\dots)", "dots must stand between"),
+        (r"\mathrm{diag}(v_1,\dots,w_2)", "cannot tell what the dots stand for"),
+        (r"\nabla\,\tfrac12\lVert v\rVert^2", "needs one variable"),
+        (r"\nabla_u\,\tfrac12\lVert v\rVert^2", "unknown symbol u"),
+        (r"\frac{s+}{t}", "the end"),
+        (r"s\quad(n_1,)\quad(n_1,)", "more shapes than statements"),
     ],
 )
 def test_what_cannot_be_read_is_an_error(tex, message):
@@ -179,6 +191,24 @@ def test_what_cannot_be_read_is_an_error(tex, message):
 def test_a_name_with_two_meanings_is_an_error():
     with pytest.raises(TeXError, match="ambiguous"):
         evaluate("r=v_1", {"v": V, "v_1": 2.0}, defines="r")
+
+
+def test_a_name_that_stands_twice_in_a_table_is_an_error():
+    with pytest.raises(TeXError, match="stands twice"):
+        evaluate("r=v_1", {"v_1": 1.0, "v_{1}": 2.0}, defines="r")
+
+
+@pytest.mark.parametrize(
+    ("tex", "message"), [("s", "states nothing"), (r"f(s)=t", "only a name can be defined")]
+)
+def test_a_statement_needs_a_relation_and_a_definition_a_name(tex, message):
+    with pytest.raises(TeXError, match=message):
+        evaluate(tex, SYMBOLS, defines="f(s)")
+
+
+def test_a_row_is_compared_with_a_row_only():
+    with pytest.raises(ShapeError, match="must be equal"):
+        value(r"\mathbb 1[v>v^\top]")
 
 
 def test_a_size_of_one_is_refused_for_it_hides_transpositions():

@@ -82,6 +82,14 @@ SLIPS = [
     ("eq-losses-lse-shift", r"c+\mathrm{LSE}", r"\mathrm{LSE}", "a term is missing"),
     ("eq-losses-bce", r"\sigma(z)-y", r"\sigma(z)+y", "a sign"),
     ("eq-pytorch-nll-ce", r"z^{(i)}_{y^{(i)}}", r"z^{(i)}_k", "an index without its sum"),
+    # Optimizers
+    ("eq-pytorch-sgd", r"\eta_t\, v_t", r"\eta_t\, v_{t-1}", "the velocity of yesterday"),
+    ("eq-pytorch-velocity", r"\beta^{\,t-s}", r"\beta^{\,t-s+1}", "one power too many"),
+    # Initialization
+    ("eq-initialization-he", r"\sigma_l^2", r"\sigma_l", "a square"),
+    ("eq-initialization-glorot", r"\frac2{", r"\frac1{", "a factor of 2"),
+    ("eq-initialization-relu-forward", r"\tfrac12\,c_l", r"c_l", "a factor of 1/2"),
+    ("eq-initialization-layer", r"+\tau^2", r"-\tau^2", "a sign"),
 ]
 
 
