@@ -13,7 +13,7 @@ NUMPY_ALONE = tests/scratch src/mlpbook/scratch src/mlpbook/loop.py $(foreach m,
     autograd data gradient_check history initializers validation,tests/test_$(m).py src/mlpbook/$(m).py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book strict test oldest mutants browser lint pdf serve experiment bench lock clean
+.PHONY: help setup book strict test oldest mutants browser lint pdf epub editions serve experiment bench lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
@@ -50,6 +50,12 @@ lint: setup  ## check style and types
 
 pdf: book  ## print the whole book as one PDF beside the site's pages (needs Chromium)
 	@"$(BIN)/python" tools/paper.py $(SITE)
+
+epub: book  ## make an EPUB of the whole book beside the site's pages
+	@"$(BIN)/python" tools/ebook.py $(SITE)
+
+editions: pdf epub  ## make both, and check them (needs Chromium, and Java for EPUBCheck)
+	@"$(BIN)/python" tools/check_editions.py $(SITE)
 
 serve: book  ## build the site, then serve it on this machine
 	@echo "Reading room: http://localhost:$(PORT)/ (stop with Ctrl-C)"

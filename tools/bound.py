@@ -8,6 +8,7 @@ parsed.
 """
 
 import contextlib
+import importlib.util
 import os
 import re
 import subprocess
@@ -24,13 +25,14 @@ from lxml.html import builder as E
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "multilayer-perceptrons"  # of the editions' files
+SUBTITLE = "From one neuron to PyTorch, every equation tested, every page executed"
 
 # ---------------------------------------------------------------- drawings
 
 DRAWING = re.compile(r"<(/?)(svg|math)\b[^>]*?(/?)>")
 FORMULA_TAG = re.compile(r'<svg aria-hidden="true" focusable="false"')
 GLYPH = re.compile(r'<path id="(m-[0-9a-f]+)" d="([^"]*)"/>')
-PLACE = re.compile(r'<(svg|math)[^>]*? data-drawing="(\d+)"[^>]*></\1>')
+PLACE = re.compile(r'<(svg|math) data-drawing="(\d+)"(?:"[^"]*"|[^">])*?(?:/>|></\1>)')
 
 
 class Drawings:
@@ -79,6 +81,7 @@ MATHML = "{http://www.w3.org/1998/Math/MathML}"
 ACCENTS = {"¯": "\u0304", "^": "\u0302", "~": "\u0303", "˙": "\u0307", "→": "\u20d7", "ˆ": "\u0302"}
 DOUBLE_STRUCK = {"R": "ℝ", "N": "ℕ", "Z": "ℤ", "E": "𝔼", "P": "ℙ", "Q": "ℚ", "1": "𝟙"}
 BRACES = {"⏟", "⏞", "‾"}
+APART = "\u200a"  # between an index and the letter that follows
 INVISIBLE = "\u2061\u2062\u2063\u2064"
 
 
@@ -90,7 +93,7 @@ def in_a_line(mathml: str) -> str:
     >>> in_a_line("<math><mfrac><mn>1</mn><mi>N</mi></mfrac><mi>x</mi></math>")
     '1/N x'
     """
-    text = line_of(ET.fromstring(mathml))
+    text = re.sub(rf"{APART}+(?=[\w√|‖])", " ", line_of(ET.fromstring(mathml))).replace(APART, "")
     return re.sub(r"\s+", " ", text).replace("( ", "(").replace(" )", ")").strip()
 
 
@@ -157,7 +160,7 @@ def raised(text: str) -> str:
 
 def after(base: str) -> str:
     """Return the space that an operator has behind it."""
-    return " " if base.endswith(" ") else ""
+    return " " if base.endswith(" ") else APART
 
 
 # ---------------------------------------------------------------- pages
@@ -314,6 +317,15 @@ def words(element: HtmlElement) -> str:
     return " ".join("".join(pieces(element)).split())
 
 
+def words_on_part(book: Book, part: Part) -> str:
+    """Return what the home page says of a part, in the paragraph that its name begins."""
+    for paragraph in book.home.body.iter("p"):
+        strong = paragraph.find("strong")
+        if strong is not None and strong.text_content().rstrip(".") == part.title:
+            return (strong.tail or "").strip()
+    return ""
+
+
 # ---------------------------------------------------------------- ids and links
 
 REFERENCES = ("aria-labelledby", "aria-describedby", "aria-controls", "for")
@@ -383,7 +395,15 @@ def without_variables(css: str, palette: dict[str, str]) -> str:
     return css
 
 
-# ---------------------------------------------------------------- the edition's date
+# ---------------------------------------------------------------- type and date
+
+SERIF, SANS = "font_source_serif_pro", "font_source_sans_pro"
+
+
+def font_file(package: str, name: str) -> Path:
+    """Return a font from its package: type that is the same on every machine."""
+    spec = importlib.util.find_spec(package)
+    return Path(spec.origin).parent / "files" / name
 
 
 def edition_time(root: Path = ROOT) -> datetime:

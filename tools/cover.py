@@ -1,15 +1,14 @@
 """The cover: what a small network has learned of two spirals, drawn while the edition is made."""
 
 import io
-from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib import font_manager
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
+import bound
 from mlpbook.data import spirals
 from mlpbook.scratch.layers import Tanh
 from mlpbook.scratch.losses import CrossEntropyLoss
@@ -63,13 +62,13 @@ def art(width: float, height: float, dpi: int = 220) -> bytes:
     return save(fig, dpi)
 
 
-def cover(title: str, subtitle: str, author: str, serif: Path, sans: Path) -> bytes:
+def cover(title: str, subtitle: str, author: str) -> bytes:
     """Return the cover of the e-book, 1600 by 2400 pixels."""
-    matplotlib.rcParams["svg.hashsalt"] = "mlpbook"
     fig = plt.figure(figsize=(8, 12), facecolor=PAPER)
     draw_art(fig.add_axes((0, 0.36, 1, 0.64)))
-    bold, plain = (font_manager.FontProperties(fname=str(font)) for font in (serif, sans))
+    files = (bound.SERIF, "SourceSerifPro-Semibold.ttf"), (bound.SANS, "SourceSansPro-Regular.ttf")
+    bold, plain = (font_manager.FontProperties(fname=bound.font_file(*file)) for file in files)
     fig.text(0.08, 0.30, "\n".join(title.rsplit(" ", 1)), font=bold, size=50, color=INK, va="top")
-    fig.text(0.08, 0.145, subtitle, font=plain, size=19, color=MUTED, va="top", linespacing=1.4)
+    fig.text(0.08, 0.145, subtitle, font=plain, size=18, color=MUTED, va="top", linespacing=1.4)
     fig.text(0.08, 0.05, author, font=plain, size=17, color=INK)
     return save(fig, 200)

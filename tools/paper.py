@@ -7,7 +7,6 @@ Before it prints, the browser is asked whether anything is wider than the column
 """
 
 import base64
-import importlib.util
 import os
 import re
 import shutil
@@ -27,6 +26,7 @@ from playwright.sync_api import Page, sync_playwright
 from pygments.formatters import HtmlFormatter
 
 import bound
+import editions
 from bound import Book, Chapter
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,29 +34,21 @@ sys.path.insert(0, str(ROOT / "src"))
 
 import cover  # noqa: E402  (draws with the book's own package)
 
-SUBTITLE = "From one neuron to PyTorch, every equation tested, every page executed"
 PAGE = (189.0, 246.0)  # mm, crown quarto
 MARGIN = 18.0  # mm, at the sides; print.css says the same
 
 # ---------------------------------------------------------------- type: the same on every machine
 
 
-def font_file(package: str, name: str) -> Path:
-    """Return a font from its package."""
-    spec = importlib.util.find_spec(package)
-    return Path(spec.origin).parent / "files" / name
-
-
-SERIF, SANS = "font_source_serif_pro", "font_source_sans_pro"
 DEJAVU = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 FONTS = [
-    ("Book Serif", 400, "normal", font_file(SERIF, "SourceSerifPro-Regular.ttf")),
-    ("Book Serif", 400, "italic", font_file(SERIF, "SourceSerifPro-It.ttf")),
-    ("Book Serif", 700, "normal", font_file(SERIF, "SourceSerifPro-Semibold.ttf")),
-    ("Book Serif", 700, "italic", font_file(SERIF, "SourceSerifPro-SemiboldIt.ttf")),
-    ("Book Sans", 400, "normal", font_file(SANS, "SourceSansPro-Regular.ttf")),
-    ("Book Sans", 400, "italic", font_file(SANS, "SourceSansPro-It.ttf")),
-    ("Book Sans", 700, "normal", font_file(SANS, "SourceSansPro-Semibold.ttf")),
+    ("Book Serif", 400, "normal", bound.font_file(bound.SERIF, "SourceSerifPro-Regular.ttf")),
+    ("Book Serif", 400, "italic", bound.font_file(bound.SERIF, "SourceSerifPro-It.ttf")),
+    ("Book Serif", 700, "normal", bound.font_file(bound.SERIF, "SourceSerifPro-Semibold.ttf")),
+    ("Book Serif", 700, "italic", bound.font_file(bound.SERIF, "SourceSerifPro-SemiboldIt.ttf")),
+    ("Book Sans", 400, "normal", bound.font_file(bound.SANS, "SourceSansPro-Regular.ttf")),
+    ("Book Sans", 400, "italic", bound.font_file(bound.SANS, "SourceSansPro-It.ttf")),
+    ("Book Sans", 700, "normal", bound.font_file(bound.SANS, "SourceSansPro-Semibold.ttf")),
     ("Book Mono", 400, "normal", DEJAVU / "DejaVuSansMono.ttf"),
     ("Book Mono", 400, "italic", DEJAVU / "DejaVuSansMono-Oblique.ttf"),
     ("Book Mono", 700, "normal", DEJAVU / "DejaVuSansMono-Bold.ttf"),
@@ -76,9 +68,12 @@ def font_faces() -> str:
 # ---------------------------------------------------------------- one page of HTML
 
 
+HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+
+
 def shift_headings(body: HtmlElement) -> None:
     """Make a chapter's title a heading of the second level: the parts have the first."""
-    for heading in body.xpath(".//h1|.//h2|.//h3|.//h4|.//h5"):
+    for heading in list(body.iter(*HEADINGS[:5])):
         heading.tag = f"h{int(heading.tag[1]) + 1}"
 
 
@@ -159,7 +154,7 @@ def front(book: Book, art: bytes) -> HtmlElement:
             "has learned to draw between them.",
         ),
         E.P(book.title, E.CLASS("cover-title")),
-        E.P(SUBTITLE, E.CLASS("cover-subtitle")),
+        E.P(bound.SUBTITLE, E.CLASS("cover-subtitle")),
         E.P(book.author, E.CLASS("cover-author")),
         id="top",
     )
@@ -205,10 +200,9 @@ def part_page(book: Book, k: int) -> HtmlElement:
         title.append(E.SPAN(f"Part {ROMAN[k]}: ", E.CLASS("part-number")))
         title[0].tail = part.title
     page = E.SECTION(E.CLASS("part"), title, id=f"part-{k}")
-    for paragraph in book.home.body.iter("p"):
-        strong = paragraph.find("strong")
-        if strong is not None and strong.text_content().rstrip(".") == part.title:
-            page.append(E.P((strong.tail or "").strip()))
+    words = bound.words_on_part(book, part)
+    if words:
+        page.append(E.P(words))
     return page
 
 
@@ -227,14 +221,31 @@ def running_feet(book: Book) -> str:
     )
 
 
+FIGURE = re.compile(
+    r'(<svg [^>]*class="figure-svg"[^>]*viewBox="0 0 [\d.]+ ([\d.]+)" style=")([^"]*)'
+)
+SMALLEST = 0.66  # the scale below which a figure's words would be hard to read
+LOWEST = 104  # mm; lower figures need not shrink at all
+
+
+def fit_figures(html: str) -> str:
+    """Let figures be as wide as the column, yet no taller than their words require."""
+
+    def fit(match: re.Match[str]) -> str:
+        points = float(match[2])
+        height = max(LOWEST, SMALLEST * points * 25.4 / 72)
+        style = re.sub(r"min-width: [^;]+; ?", "", match[3])
+        return f"{match[1]}max-height: {height:.0f}mm; {style}"
+
+    return FIGURE.sub(fit, html)
+
+
 SHEETS = ("widgets.css", "print.css")
 SHORT = 24  # lines of code that stay together on a page
-FIGURE_WIDTH = re.compile(r"min-width: [^;]+; ")
 
 
-def assemble(site: Path, art: bytes, root: Path = ROOT) -> tuple[str, Book]:
-    """Return the whole book as one page of HTML."""
-    book = bound.read_book(site, root)
+def assemble(book: Book, art: bytes, root: Path = ROOT) -> tuple[str, list[str]]:
+    """Return the whole book as one page of HTML, and its headings."""
     for chapter in [book.home, *book.chapters()]:
         bound.prefix_ids(chapter)
         rewrite_links(book, chapter)
@@ -252,7 +263,7 @@ def assemble(site: Path, art: bytes, root: Path = ROOT) -> tuple[str, Book]:
             sections.append(chapter.body)
             number += 1
     body = "\n".join(tostring(section, encoding="unicode") for section in sections)
-    drawn = FIGURE_WIDTH.sub("", book.drawings.put_back(body))
+    drawn = fit_figures(book.drawings.put_back(body))
     outlines = "".join(
         f'<path id="{name}" d="{d}"/>' for name, d in sorted(book.drawings.glyphs.items())
     )
@@ -271,7 +282,7 @@ def assemble(site: Path, art: bytes, root: Path = ROOT) -> tuple[str, Book]:
         f"<title>{escape(book.title)}</title>\n<style>\n{style}</style></head>\n<body>"
         '<svg class="formula-glyphs" aria-hidden="true" width="0" height="0"><defs>'
         f"{outlines}</defs></svg>\n{drawn}</body></html>\n"
-    ), book
+    ), [bound.words(heading) for one in sections for heading in one.iter(*HEADINGS)]
 
 
 # ---------------------------------------------------------------- the browser
@@ -369,22 +380,24 @@ def print_book(html: Path, pdf: Path) -> int:
 # ---------------------------------------------------------------- the finished file
 
 
-def finish(path: Path, book: Book, formulas: set[str], date: datetime) -> None:
-    """Write the metadata; call formulas formulas; pack the file."""
+def finish(path: Path, book: Book, headings: list[str], date: datetime) -> None:
+    """Write the metadata; call formulas formulas, and headings by their words; pack the file."""
+    formulas = {svg.get("data-words") for c in book.chapters() for svg in c.body.iter("svg")}
     with pikepdf.open(path, allow_overwriting_input=True) as pdf:
         for element in structure(pdf):
             if element.get("/S") == "/Figure" and str(element.get("/Alt", "")) in formulas:
                 element.S = pikepdf.Name.Formula
+        name_outline(pdf, headings)
         with pdf.open_metadata(set_pikepdf_as_editor=False) as metadata:
             metadata["dc:title"] = book.title
             metadata["dc:creator"] = [book.author]
-            metadata["dc:description"] = SUBTITLE
+            metadata["dc:description"] = bound.SUBTITLE
             metadata["dc:language"] = ["en"]
             metadata["dc:rights"] = "CC BY 4.0"
             metadata["xmp:CreateDate"] = metadata["xmp:ModifyDate"] = date.isoformat()
         stamp = date.strftime("D:%Y%m%d%H%M%SZ")
         pdf.docinfo["/Title"], pdf.docinfo["/Author"] = book.title, book.author
-        pdf.docinfo["/Subject"] = SUBTITLE
+        pdf.docinfo["/Subject"] = bound.SUBTITLE
         pdf.docinfo["/CreationDate"] = pdf.docinfo["/ModDate"] = stamp
         pdf.Root.PageMode = pikepdf.Name.UseOutlines
         pdf.save(
@@ -395,6 +408,23 @@ def finish(path: Path, book: Book, formulas: set[str], date: datetime) -> None:
             deterministic_id=True,
             linearize=True,
         )
+
+
+def name_outline(pdf: pikepdf.Pdf, headings: list[str]) -> None:
+    """Give the outline the headings' words: Chromium doubles some, and drops the formulas."""
+    with pdf.open_outline() as outline:
+        items, waiting = [], list(reversed(outline.root))
+        while waiting:
+            item = waiting.pop()
+            items.append(item)
+            waiting.extend(reversed(item.children))
+        for item, words in zip(items, headings, strict=True):
+            if item.title[:4] != words[:4]:
+                raise ValueError(f"the outline has {item.title!r} where {words!r} stands")
+            item.title = words
+        for part in outline.root:
+            for chapter in part.children:
+                chapter.is_closed = True
 
 
 def structure(pdf: pikepdf.Pdf) -> list[pikepdf.Dictionary]:
@@ -417,15 +447,16 @@ def main(site: Path, root: Path = ROOT) -> None:
     program = chromium()
     started = time.perf_counter()
     inches = PAGE[0] / 25.4
-    html, book = assemble(site, cover.art(inches, inches))
-    formulas = {svg.get("data-words") for c in book.chapters() for svg in c.body.iter("svg")}
+    book = bound.read_book(site, root)
+    html, headings = assemble(book, cover.art(inches, inches), root)
     with tempfile.TemporaryDirectory() as folder:
         source, printed = Path(folder) / "book.html", Path(folder) / "book.pdf"
         source.write_text(html, encoding="utf-8")
         rounds = print_book(source, printed)
-        finish(printed, book, formulas, bound.edition_time(root))
+        finish(printed, book, headings, bound.edition_time(root))
         target = site / f"{bound.NAME}.pdf"
         shutil.move(printed, target)
+    editions.announce(site)
     with pikepdf.open(target) as pdf:
         n_pages = len(pdf.pages)
     print(
