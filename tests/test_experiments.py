@@ -271,6 +271,23 @@ def test_the_command_ends_with_one_line_for_what_it_cannot_do(capsys, monkeypatc
     assert "--output" in capsys.readouterr().err
 
 
+def test_the_command_makes_all_records_that_are_old_or_missing(monkeypatch):
+    states, made = {"one": "stale", "two": "recorded", "three": "no record"}, []
+    module = "mlpbook.experiments.__main__"
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    monkeypatch.setattr(f"{module}.names", lambda: list(states))
+    monkeypatch.setattr(f"{module}.state", states.get)
+    monkeypatch.setattr(f"{module}.find", lambda name: run)
+    monkeypatch.setattr(f"{module}.record", lambda run, path, **_: made.append(path.stem))
+    assert main(["--stale"]) == 0
+    assert made == ["one", "three"]
+    states.clear()
+    assert main(["--stale"]) == 0
+    assert made == ["one", "three"]
+    assert main(["two"]) == 0
+    assert made == ["one", "three", "two"]
+
+
 def test_a_record_about_mnist_is_not_made_on_the_substitute(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(os, "environ", os.environ.copy())
     with substitute_digits():

@@ -46,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("name", nargs="?", help="the experiment")
     parser.add_argument("--list", action="store_true", help="list the experiments and stop")
+    parser.add_argument("--stale", action="store_true", help="run all with no fresh record")
     parser.add_argument("--check", action="store_true", help="only compare the reduced case")
     parser.add_argument("--seeds", nargs="+", type=int, help="instead of the experiment's own")
     parser.add_argument("--output", type=Path, help="the file, instead of book/records/NAME.json")
@@ -53,23 +54,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--no-resume", action="store_true", help="forget seeds finished before")
     options = parser.parse_args(arguments)
     os.environ.update(dict.fromkeys(_LIMITS, str(options.threads)))  # NumPy is not loaded yet
-    if options.list or options.name is None:
+    if options.list or not (options.name or options.stale):
         print(table())
         return 0
     try:
-        run = find(options.name)
         if options.check:
+            run = find(options.name)
             problems = check(run, load(run.name, options.output))
             print("\n".join(problems) or f"{run.name}: the reduced case is as recorded")
             return min(len(problems), 1)
-        path = options.output or _RECORDS / f"{run.name}.json"
         if not options.output and not _RECORDS.parent.is_dir():
             raise FileNotFoundError(
                 f"the record must go to the folder {_RECORDS}, but this package is not in a "
                 "checkout of the book. Name another file with --output."
             )
-        seeds = tuple(options.seeds or run.seeds)
-        record(run, path, seeds=seeds, threads=options.threads, resume=not options.no_resume)
+        stale = [name for name in names() if options.stale and state(name) != "recorded"]
+        for name in stale if options.stale else [options.name]:
+            run = find(name)
+            path = options.output or _RECORDS / f"{name}.json"
+            seeds = tuple(options.seeds or run.seeds)
+            record(run, path, seeds=seeds, threads=options.threads, resume=not options.no_resume)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -93,6 +97,14 @@ def table() -> str:
             f"{name:24} {len(run.seeds):3} seeds {time_needed:>9}  {state:9}  {run.summary}"
         )
     return "\n".join(rows)
+
+
+def state(name: str) -> str:
+    """Say whether an experiment's record is there, and whether its code has changed."""
+    try:
+        return "stale" if load(name).is_stale else "recorded"
+    except FileNotFoundError:
+        return "no record"
 
 
 def record(
