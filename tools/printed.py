@@ -136,6 +136,11 @@ COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
+def key_of(name: str, value: Any) -> str:
+    """Return what a symbol is called in the table: functions are told apart from the rest."""
+    return canonical(name.removesuffix(r"(\cdot)")) + ("()" if callable(value) else "")
+
+
 @dataclass(frozen=True)
 class Mean:
     r"""What \mathbb E is in a table: a mean over outcomes, or \operatorname{Var}, if squared."""
@@ -219,13 +224,13 @@ class Scope:
             case ("gradient", order, subs, base):
                 yield rf"\nabla^{order}_{{{','.join(map(self.script, subs))}}}{base}", []
 
-    def look_up(self, node: Node) -> Any:
-        """Return the value of a name, or the entry of it."""
+    def look_up(self, node: Node, brackets: str = "") -> Any:
+        """Return the value of a name, or the entry of it; with brackets, the function."""
         if node[0] == "name" and node[1] in self.bound and not node[2] and not node[3]:
             return self.bound[node[1]]
         found = [
             (key, rest)
-            for key, rest in self.readings(node)
+            for key, rest in ((key + brackets, rest) for key, rest in self.readings(node))
             if key in self.table and (not rest or np.ndim(self.table[key]))
         ]
         if len(found) > 1:
@@ -233,7 +238,7 @@ class Scope:
         if not found:
             if node[0] == "name" and not node[2] and not node[3] and node[1] in CONSTANTS:
                 return CONSTANTS[node[1]]
-            names = ", ".join(dict.fromkeys(key for key, _ in self.readings(node)))
+            names = ", ".join(dict.fromkeys(key + brackets for key, _ in self.readings(node)))
             raise TeXError(f"unknown symbol {names}")
         key, rest = found[0]
         self.used.add(key)
@@ -263,10 +268,7 @@ class Scope:
             case ("number", digits):
                 return digits
             case ("name" | "derivative" | "gradient", *_):
-                value = self.look_up(node)
-                if callable(value):
-                    raise TeXError(f"{spell(node)} stands without an argument")
-                return value
+                return self.look_up(node)
             case ("sum", terms):
                 total = None
                 for sign, term in terms:
@@ -372,12 +374,10 @@ class Scope:
 
     def call(self, node: Node, arguments: list[Node]) -> Any:
         """Apply a function; its arguments and its result are vectors where they are columns."""
-        if node[0] == "name" and node[1] in FUNCTIONS and node[1] not in self.table:
+        if node[0] == "name" and node[1] in FUNCTIONS and f"{node[1]}()" not in self.table:
             function = FUNCTIONS[node[1]]
         else:
-            function = self.look_up(node)
-        if not callable(function):
-            raise TeXError(f"{spell(node)} is no function")
+            function = self.look_up(node, "()")
         if isinstance(function, Mean):
             return function(self, *arguments)
         values = [outward(self.value(argument)) for argument in self.spelled_out(arguments)]
@@ -509,8 +509,9 @@ def evaluate(
         As `equation` returns it.
     symbols : dict
         From a symbol's TeX to its number, vector, matrix, or function. A function gets and returns
-        vectors for columns. An ``int`` may be an index or a bound too: ``{"N": 7, "l": 2}``.
-        Names with a number, such as ``W_2`` and ``x^{(3)}``, are symbols of their own.
+        vectors for columns; if its letter is a vector's too, it may be told apart as ``p(\cdot)``.
+        An ``int`` may be an index or a bound too: ``{"N": 7, "l": 2}``. Names with a number, such
+        as ``W_2`` and ``x^{(3)}``, are symbols of their own.
     indices : dict
         From the letter of an index to how many values it has, from 1 on, or to their range. A
         statement in which the index is free is computed for all values, and its sides are arrays;
@@ -537,7 +538,7 @@ def evaluate(
     )
     table: dict[str, Any] = {}
     for name, value in symbols.items():
-        key = canonical(name)
+        key = key_of(name, value)
         if key in table:
             raise TeXError(f"{name} stands twice in the table")
         if not callable(value) and 1 in np.shape(value)[-1:]:
@@ -547,7 +548,7 @@ def evaluate(
         name: values if isinstance(values, range) else range(1, values + 1)
         for name, values in (indices or {}).items()
     }
-    functions = {base_of(key) for key, value in table.items() if callable(value)}
+    functions = {base_of(key[:-2]) for key, value in table.items() if callable(value)}
     wanted = {" ".join(tokenize(name)) for name in only}
     defined = {" ".join(tokenize(name)) for name in defines}
     scope, found = Scope(table, ranges, origin), []

@@ -168,7 +168,7 @@ def test_shapes_that_do_not_fit_are_refused(tex, message):
         (r"\begin{cases}s&s>1,\\t&s>0\end{cases}", "2 cases hold"),
         (r"\begin{cases}s&s>3,\\t&s>4\end{cases}", "0 cases hold"),
         (r"s\quad\text{if }t>0", "unknown command"),
-        (r"s\,f", "f stands without an argument"),
+        (r"s\,f", "unknown symbol f"),  # without an argument
         (r"s\,u(t)", "unknown symbol u"),
         (r"\frac{\partial s}{t}", "expected"),
         (r"s_l'", "prime directly behind s"),
@@ -209,6 +209,13 @@ def test_a_statement_needs_a_relation_and_a_definition_a_name(tex, message):
 def test_a_row_is_compared_with_a_row_only():
     with pytest.raises(ShapeError, match="must be equal"):
         value(r"\mathbb 1[v>v^\top]")
+
+
+def test_one_letter_may_be_a_function_and_a_vector():
+    symbols = {r"v(\cdot)": np.sin, "v": V, "s": 2.0}
+    (statement,), used = evaluate(r"r=v(s)+v_3", symbols, defines="r")
+    assert statement.sides[0] == np.sin(2.0) + 3.0
+    assert used == {"v", "v()", "s"}
 
 
 def test_a_size_of_one_is_refused_for_it_hides_transpositions():

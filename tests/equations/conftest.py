@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from printed import COMPARISONS, equation, evaluate
-from tex import ShapeError, canonical, statements
+from printed import COMPARISONS, equation, evaluate, key_of
+from tex import ShapeError, statements
 
 MEASURED: dict[str, float] = {}  # a test's node id: the largest deviation that it measured
 
@@ -78,7 +78,7 @@ class Printed:
         """Evaluate statements (see `printed.evaluate`), compare their sides, and return them."""
         self.skip, self.failed = skip, True
         found, used = evaluate(self.tex, symbols, indices, skip=skip, **options)
-        self.given |= set(map(canonical, symbols))
+        self.given |= {key_of(name, value) for name, value in symbols.items()}
         self.used |= used
         for statement in found:
             self.evaluated.add(statement.left)

@@ -473,6 +473,19 @@ def test_printed_negative_log_likelihood_of_a_model(printed, rng):
     printed(symbols, {"i": N})
 
 
+@pytest.mark.equation("eq-losses-categorical", tolerance=1e-13)
+def test_printed_cross_entropy_of_one_sample(printed, rng):
+    """All printed sides, evaluated for each label, against the library's cross-entropy."""
+    x, W = rng.standard_normal(D), rng.standard_normal((CLASSES, D))
+
+    def p(y, x, W):
+        return np.exp(-CrossEntropyLoss()((W @ x)[np.newaxis], np.array([y])))
+
+    for label in range(CLASSES):
+        symbols = {r"p(\cdot)": p, "p": rowwise(softmax)(W @ x), "x": x, r"\theta": W, "y": label}
+        printed({**symbols, f"e_{label}": np.eye(CLASSES)[label], "C": CLASSES}, origin=0)
+
+
 @pytest.mark.equation("def-losses-entropy", tolerance=1e-13)
 def test_printed_entropies(printed, rng):
     """The printed TeX, evaluated, against SciPy's entropies and the library's cross-entropy."""
