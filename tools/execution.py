@@ -216,8 +216,9 @@ class Dependencies:
         return [path for path in sorted(self.book.rglob("*")) if path.suffix in suffixes]
 
     def records(self, code: str) -> list[Path]:
-        """Return the records of experiments that some cells name."""
+        """Return the records that some cells name, or that a module of that name reads for them."""
         words = set(re.findall(r"""["'](\w+)["']""", code))
+        words |= {name.rpartition(".")[2] for name in self.package.reachable_by(code)}
         return [p for p in self.recorded if p.parent.name == RECORDS and p.stem in words]
 
     def page_key(self, text: str) -> str:

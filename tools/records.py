@@ -28,7 +28,8 @@ def stale_records(app: Sphinx, docname: str) -> tuple[str, ...]:
     stale = []
     for path in dependencies.records(cells_of(source_of(app.env, docname))):
         record = json.loads(path.read_text(encoding="utf-8"))
-        if digest(dependencies.package, record["module"]) != record["digest"]:
+        module = record.get("module")  # other files lie there as well
+        if module and digest(dependencies.package, module) != record["digest"]:
             stale.append(path.stem)
     return tuple(stale)
 

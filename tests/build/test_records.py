@@ -69,3 +69,31 @@ def test_a_new_record_runs_the_pages_that_read_it_and_no_others(recorded) -> Non
     assert "recorded: 2" in book.page("second")
     assert "executed second" in result.text
     assert "executed first" not in result.text
+
+
+def test_a_record_that_a_module_reads_belongs_to_the_pages_that_reach_it(book) -> None:
+    book.write("src/mlpbook/speed.py", MODULE)
+    book.append("book/second.md", MODULE_CELL)
+    for value in (1, 2):  # no experiment's record: it has no digest of ours
+        book.write("book/records/speed.json", json.dumps({"seconds": value}))
+        result = book.build()
+        assert result.code == 0, result.text
+        assert "executed second" in result.text
+        assert "executed first" not in result.text
+        assert f"seconds: {value}" in book.page("second")
+
+
+MODULE_CELL = """
+```{code-cell} ipython3
+from mlpbook import speed
+
+print("seconds:", speed.load()["seconds"])
+```
+"""
+MODULE = """import json
+
+
+def load():
+    with open("records/speed.json") as file:
+        return json.load(file)
+"""
