@@ -285,7 +285,7 @@ class Scope:
                 alike(left, right, r"\odot")
                 return left * right
             case ("over", left, right):
-                return self.value(left) / number(self.value(right), "a denominator")
+                return np.divide(self.value(left), number(self.value(right), "a denominator"))
             case ("power", base, exponent):
                 return power(self.value(base), number(self.value(exponent), "an exponent"))
             case ("transpose", inner):

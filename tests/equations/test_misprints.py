@@ -90,6 +90,18 @@ SLIPS = [
     ("eq-initialization-glorot", r"\frac2{", r"\frac1{", "a factor of 2"),
     ("eq-initialization-relu-forward", r"\tfrac12\,c_l", r"c_l", "a factor of 1/2"),
     ("eq-initialization-layer", r"+\tau^2", r"-\tau^2", "a sign"),
+    # Normalization
+    (
+        "def-normalization-standardize",
+        r"+\varepsilon}",
+        r"}+\varepsilon",
+        "epsilon outside the root",
+    ),
+    ("eq-normalization-vjp", r"\bar{\hat x}_j\hat x_j", r"\bar{\hat x}_j\hat x_i", "an index"),
+    ("eq-normalization-batch-parameters", r"\bar Y_{ik}\hat X_{ik}", r"\hat X_{ik}", "a factor"),
+    ("eq-normalization-batch-backward", r"\frac1N\bar c_k", r"\bar c_k", "1/N is missing"),
+    ("eq-normalization-layer-backward", r"G_{ij}\hat X_{ij}", r"G_{ij}", "a factor is missing"),
+    ("eq-normalization-residual", r"J_F^\top", r"J_F", "a transposition is missing"),
 ]
 
 
