@@ -76,7 +76,7 @@ def record(rounds: int, shortest: float) -> dict[str, Any]:
     for program in programs.values():
         program |= {"cpu": digits(program["cpu"]), "mebibytes": round(program["mebibytes"], 1)}
     say("NumPy against PyTorch in float64")
-    from parity import deviations
+    from parity import RUNS, deviations
 
     return {
         "date": date.today().isoformat(),
@@ -86,6 +86,7 @@ def record(rounds: int, shortest: float) -> dict[str, Any]:
         "steps": steps,
         "data_route": routes,
         "start_up": programs,
+        "parity_steps": {name: task.steps for name, task in RUNS.items()},
         "parity": deviations(),
     }
 
