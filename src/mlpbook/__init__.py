@@ -14,6 +14,7 @@ Importing the package imports nothing else; each module is imported by its own n
 ``mlpbook.gradient_check``     derivatives against finite differences
 ``mlpbook.history``            what a training run leaves behind
 ``mlpbook.loop``               what the training loops of both halves share
+``mlpbook.states``             networks in files, the same for both halves
 ``mlpbook.evaluation``         error rates with intervals, and fair comparisons
 ``mlpbook.experiments``        what is too dear for a build: run, recorded, checked
 ``mlpbook.reach``              which modules a piece of code depends on

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mlpbook import initializers, scratch
-from mlpbook.scratch import layers, losses, network, optimizers, training
+from mlpbook.scratch import layers, losses, network, normalization, optimizers, training
 
 torch = pytest.importorskip("torch")
 from mlpbook.pytorch import layers as torch_layers  # noqa: E402
@@ -97,6 +97,151 @@ def test_the_layer_registers_its_parameters_and_knows_device_and_dtype(rng):
     layer = torch_layers.Linear(3, 2, rng=rng, dtype=torch.float64, device="meta")
     assert [name for name, _ in layer.named_parameters()] == ["W", "b"]
     assert (layer.W.dtype, layer.W.device.type) == (torch.float64, "meta")
+
+
+def deep_pair(seed):
+    """One network of all kinds of layers that have a state, in both halves."""
+    a_rng, b_rng = (np.random.default_rng(seed) for _ in range(2))
+    a = network.Sequential(
+        [
+            layers.Linear(4, 6, rng=a_rng),
+            normalization.BatchNorm(6),
+            layers.Tanh(),
+            layers.Residual([normalization.LayerNorm(6), layers.Linear(6, 6, rng=a_rng)]),
+            layers.Linear(6, 3, rng=a_rng),
+        ]
+    )
+    Linear, double = torch_layers.Linear, {"dtype": torch.float64}
+    b = torch_network.Sequential(
+        [
+            Linear(4, 6, rng=b_rng, **double),
+            torch.nn.BatchNorm1d(6, **double),
+            torch.nn.Tanh(),
+            torch_layers.Residual(
+                [torch.nn.LayerNorm(6, **double), Linear(6, 6, rng=b_rng, **double)]
+            ),
+            Linear(6, 3, rng=b_rng, **double),
+        ]
+    )
+    return a, b
+
+
+def trained(a, b, rng):
+    """Both networks after a few steps, which move the running statistics as well."""
+    X, y = rng.standard_normal((30, 4)), rng.integers(3, size=30)
+    options = {"epochs": 2, "batch_size": 10}
+    for model, loss_fn, fit, SGD in (
+        (a, losses.CrossEntropyLoss(), training.fit, optimizers.SGD),
+        (b, torch.nn.CrossEntropyLoss(), torch_training.fit, torch.optim.SGD),
+    ):
+        optimizer = SGD(model.parameters(), lr=0.1)
+        fit(model, loss_fn, optimizer, X, y, rng=np.random.default_rng(3), **options)
+    return X
+
+
+def test_either_half_reads_the_others_files(tmp_path, rng):
+    a, b = deep_pair(0)
+    X = trained(a, b, rng)
+    a.save(tmp_path / "a.npz")
+    b.save(tmp_path / "b.npz")
+    with np.load(tmp_path / "a.npz") as ours, np.load(tmp_path / "b.npz") as theirs:
+        assert set(ours) == set(theirs)
+        assert {"W1", "b3", "scale2", "shift1", "running_mean1", "running_var1"} <= set(ours)
+    for path, expected in (("a.npz", a(X)), ("b.npz", b(torch.tensor(X)).detach().numpy())):
+        new_a, new_b = deep_pair(1)
+        new_a.load(tmp_path / path)
+        new_b.load(tmp_path / path)
+        assert new_a.eval()(X) == pytest.approx(expected, rel=1e-13)
+        assert new_b.eval()(torch.tensor(X)).detach().numpy() == pytest.approx(expected, rel=1e-13)
+
+
+def test_a_network_comes_back_to_the_bit_and_a_file_is_cast_to_its_dtype(tmp_path, rng):
+    _, b = deep_pair(0)
+    _, new = deep_pair(1)
+    b.save(tmp_path / "network")  # a file of exactly this name
+    new.load(tmp_path / "network")
+    assert all(torch.equal(p, q) for p, q in zip(b.parameters(), new.parameters(), strict=True))
+    single = torch_network.MLP(SIZES, rng=rng, dtype=torch.float32)
+    _, double = pair()
+    double.save(tmp_path / "network")
+    single.load(tmp_path / "network")
+    assert {p.dtype for p in single.parameters()} == {torch.float32}
+    assert torch.equal(single.layers[0].W, double.layers[0].W.float())
+
+
+def test_files_that_are_not_this_networks_change_nothing(tmp_path):
+    _, b = pair()
+    before = [p.detach().clone() for p in b.parameters()]
+    path = tmp_path / "file.npz"
+
+    def refused(error, message):
+        with pytest.raises(error, match=message):
+            b.load(path)
+        assert all(torch.equal(p, q) for p, q in zip(before, b.parameters(), strict=True))
+
+    refused(FileNotFoundError, "file.npz")
+    path.write_bytes(b"no archive")
+    refused(ValueError, "must be a file that save wrote")
+    np.savez(path, W1=np.array([{}], dtype=object))
+    refused(ValueError, "allow_pickle=False")
+    deep_pair(0)[1].save(path)
+    refused(ValueError, "the state must have the names .'W1', 'b1', 'W2', 'b2', 'W3', 'b3'., got")
+    torch_network.MLP([4, 7, 5, 3], rng=np.random.default_rng(0)).save(path)
+    refused(ValueError, r"W1 must have shape \(6, 4\), got \(7, 4\)")
+    state = {name: tensor.detach().numpy().copy() for name, tensor in b._named().items()}
+    state["b3"][0] = np.nan
+    np.savez(path, **state)
+    refused(ValueError, "b3 must be finite")
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        "meta",
+        pytest.param(
+            "cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+        ),
+        pytest.param(
+            "mps",
+            marks=pytest.mark.skipif(not torch.backends.mps.is_available(), reason="no Apple GPU"),
+        ),
+    ],
+)
+def test_networks_live_and_compute_where_they_are_told_to(device, rng):
+    model = torch_network.MLP(SIZES, rng=rng, device=device, dtype=torch.float32)
+    assert {p.device.type for p in model.parameters()} == {device}
+    logits = model(torch.zeros(5, 4, device=device))
+    assert (logits.device.type, logits.shape, logits.dtype) == (device, (5, 3), torch.float32)
+    around = torch_layers.Residual([torch_layers.Linear(4, 4, rng=rng, device=device)])
+    assert around(torch.zeros(5, 4, device=device)).device.type == device
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_training_and_files_work_on_a_gpu_as_on_the_cpu(tmp_path, rng):
+    X, y = rng.standard_normal((50, 4)), rng.integers(3, size=50)
+    runs = []
+    for device in ("cpu", "cuda"):
+        model = torch_network.MLP(
+            SIZES, rng=np.random.default_rng(0), device=device, dtype=torch.float64
+        )
+        history = torch_training.fit(
+            model,
+            torch.nn.CrossEntropyLoss(),
+            torch.optim.Adam(model.parameters(), lr=0.01),
+            torch.tensor(X, device=device),
+            y,
+            epochs=5,
+            batch_size=16,
+            rng=np.random.default_rng(1),
+            max_norm=1.0,
+            validation=(X, torch.tensor(y, device=device)),
+            patience=3,
+        )
+        runs.append([*history.batch_loss, *history.validation_loss, *history.validation_error])
+        model.save(tmp_path / "weights")
+        model.load(tmp_path / "weights")
+        assert {p.device.type for p in model.parameters()} == {device}
+    assert runs[0] == pytest.approx(runs[1], rel=1e-10)
 
 
 def test_training_takes_tensors_and_read_only_arrays(rng):

@@ -1,5 +1,7 @@
 """The network, in PyTorch: the same layers in the same row."""
 
+import os
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -9,6 +11,7 @@ from torch import Tensor, nn
 
 from mlpbook.initializers import Initializer, he_normal
 from mlpbook.pytorch.layers import Linear
+from mlpbook.states import check_state, read_state, write_state
 from mlpbook.validation import check_sizes
 
 __all__ = ["MLP", "Sequential"]
@@ -61,6 +64,54 @@ class Sequential(nn.Module):
     def n_parameters(self) -> int:
         """The number of numbers to learn."""
         return sum(p.numel() for p in self.parameters())
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write parameters and running statistics to a file, in NumPy's format ``.npz``.
+
+        The NumPy half reads it, too, into the network of the same layers.
+        """
+        arrays = {name: tensor.detach().cpu().numpy() for name, tensor in self._named().items()}
+        write_state(path, arrays)
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Read parameters and running statistics that `save` of either half wrote.
+
+        Nothing in the file is executed: pickled objects are refused. The file's numbers are cast
+        to the dtype of the network and go to its device.
+
+        Raises
+        ------
+        OSError
+            If there is no such file.
+        TypeError, ValueError
+            If it is not such a file, or another network's; then nothing has changed.
+        """
+        mine = self._named()
+        shapes = {name: tuple(tensor.shape) for name, tensor in mine.items()}
+        state = check_state(read_state(path), shapes)
+        with torch.no_grad():
+            for name, tensor in mine.items():
+                tensor.copy_(torch.as_tensor(state[name]))
+
+    def _named(self) -> dict[str, Tensor]:
+        """Return parameters and running statistics by the names that the NumPy half gives them."""
+        named: dict[str, Tensor] = {}
+        count: Counter[str] = Counter()
+        for module in self.modules():
+            normalizes = isinstance(module, nn.BatchNorm1d | nn.LayerNorm)
+            other = (
+                {"weight": "scale", "bias": "shift"} if normalizes else {"weight": "W", "bias": "b"}
+            )
+            tensors = (
+                *module.named_parameters(recurse=False),
+                *module.named_buffers(recurse=False),
+            )
+            for name, tensor in tensors:
+                if tensor.is_floating_point():  # BatchNorm1d also counts its batches
+                    name = other.get(name, name)
+                    count[name] += 1
+                    named[f"{name}{count[name]}"] = tensor
+        return named
 
 
 class MLP(Sequential):

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from mlpbook.initializers import Initializer, he_normal
 from mlpbook.scratch.flat import Views
 from mlpbook.scratch.layers import Layer, Linear, ReLU
+from mlpbook.states import check_state, read_state, write_state
 from mlpbook.validation import check_array, check_matrix, check_sizes
 
 __all__ = ["MLP", "Sequential"]
@@ -159,28 +160,19 @@ class Sequential:
         True
         """
         mine = {**self.named_parameters(), **dict(self._named("state"))}
-        if set(state) != set(mine):
-            raise ValueError(
-                f"the state must have the names {list(mine)}, got {list(state)}. "
-                "Was it another network's?"
-            )
-        checked = {name: check_array(value, name) for name, value in state.items()}
-        for name, array in mine.items():
-            if checked[name].shape != array.shape:
-                raise ValueError(
-                    f"{name} must have shape {array.shape}, got {checked[name].shape}. "
-                    "Was it another network's? The sizes must be the same."
-                )
+        checked = check_state(state, {name: array.shape for name, array in mine.items()})
         for name, array in mine.items():
             array[...] = checked[name]
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write parameters and running statistics to a file, in NumPy's format ``.npz``."""
-        with open(path, "wb") as file:
-            np.savez(file, **self.state_dict())  # type: ignore[arg-type]
+        """Write parameters and running statistics to a file, in NumPy's format ``.npz``.
+
+        The PyTorch half reads it, too, into the network of the same layers.
+        """
+        write_state(path, self.state_dict())
 
     def load(self, path: str | os.PathLike[str]) -> None:
-        """Read parameters and running statistics that `save` wrote, into this network.
+        """Read parameters and running statistics that `save` of either half wrote.
 
         Nothing in the file is executed: pickled objects are refused. The file's numbers are cast
         to the dtype of the network.
@@ -192,16 +184,7 @@ class Sequential:
         TypeError, ValueError
             If it is not such a file, or another network's; then nothing has changed.
         """
-        with open(path, "rb") as file:  # no file, or no permission: the system's message says so
-            try:
-                with np.load(file, allow_pickle=False) as arrays:
-                    state = {name: arrays[name] for name in arrays}
-            except Exception as error:  # a broken file may provoke anything
-                raise ValueError(
-                    f"{os.fspath(path)} must be a file that save wrote, but it cannot be read as "
-                    f"one ({error}). Save the network again."
-                ) from None
-        self.load_state_dict(state)
+        self.load_state_dict(read_state(path))
 
     @property
     def n_parameters(self) -> int:
