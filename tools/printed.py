@@ -171,11 +171,12 @@ class Scope:
     bound: dict[str, int] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
 
-    def bind(self, names: Iterable[str], values: Iterable[int]) -> "Scope":
+    def bind(self, names: list[str], values: Iterable[int]) -> "Scope":
         """Return the scope in which indices have values."""
         bound = dict(zip(names, values, strict=True))
-        if again := set(bound) & {*self.bound, *self.table}:
-            raise TeXError(f"the index {', '.join(again)} has a value already")
+        again = {name for name in bound if name in {*self.bound, *self.table}}
+        if again or len(bound) < len(names):
+            raise TeXError(f"the index {', '.join(again or names)} has a value already")
         return Scope(self.table, self.ranges, self.origin, {**self.bound, **bound}, self.used)
 
     # ---- names
@@ -322,8 +323,14 @@ class Scope:
                 value = self.value(inner)
                 self.check_shape(outward(value), shape)
                 return value
+            case ("inner", left, right):
+                left, right = self.value(left), self.value(right)
+                alike(left, right, ",")
+                return np.sum(left * right).item()
             case ("slope", subs, body):
                 return self.slope(subs, body)
+            case ("differential", inner):
+                return self.differential(inner)
         raise TeXError(f"cannot evaluate {node}")
 
     def holds(self, chain: Node) -> Any:
@@ -407,6 +414,14 @@ class Scope:
             raise TeXError("the dots' last index must be a whole number")
         return [replace(last, ends[0], ("number", k)) for k in range(1, n + 1)]
 
+    def differential(self, node: Node) -> Any:
+        r"""Differentiate along the increments in the table, \mathrm dU for U, by a complex step."""
+        increments = {key[10:]: key for key in self.table if key.startswith(r"\mathrm{d}")}
+        self.used |= set(increments.values())
+        moved = {k: self.table[k] + 1e-30j * self.table[key] for k, key in increments.items()}
+        scope = Scope({**self.table, **moved}, self.ranges, self.origin, self.bound, self.used)
+        return np.imag(scope.value(node)) / 1e-30
+
     def slope(self, subs: list[Node], body: Node) -> Any:
         """Differentiate a number by an array, entry by entry, by complex steps."""
         if len(subs) != 1 or subs[0][0] != "name":
@@ -452,11 +467,11 @@ def product(left: Any, right: Any) -> Any:
 
 
 def power(base: Any, exponent: Any) -> Any:
-    """Raise a number, or invert a square matrix."""
+    """Raise a number, or a square matrix to a whole power."""
     if np.ndim(base) == 0:
         return base**exponent
-    if exponent == -1 and np.ndim(base) == 2 and base.shape[0] == base.shape[1]:
-        return np.linalg.inv(base)
+    if isinstance(exponent, int) and np.ndim(base) == 2 and base.shape[0] == base.shape[1]:
+        return np.linalg.matrix_power(base, exponent)
     raise ShapeError(f"{shape_words(base)} to the power {exponent}")
 
 

@@ -61,6 +61,7 @@ ACCENTS = {r"\bar", r"\hat", r"\tilde", r"\dot", r"\overline"}
 FONTS = {r"\mathcal", r"\mathbf", r"\mathbb", r"\mathrm"}
 FUNCTIONS = {rf"\{name}" for name in ("exp", "log", "ln", "tanh", "cosh", "sinh", "sin", "cos")}
 FUNCTIONS |= {r"\mathrm{diag}", r"\mathrm{tr}"}
+FRACTIONS = {r"\frac", r"\tfrac", r"\dfrac"}
 EXTREMES = {r"\max", r"\min"}
 CONNECTIVES = {rf"\text{{{words}}}" for words in ("so", "and", "that is", "in entries", "so that")}
 
@@ -193,7 +194,7 @@ class Reader:
             node = self.sum()
             self.take({"(": ")", "[": "]", "{": "}"}[token])
             return self.scripts(node)
-        if token in (r"\frac", r"\tfrac", r"\dfrac"):
+        if token in FRACTIONS:
             top, bottom = self.argument(), self.argument()
             if top[:1] == [r"\partial"]:
                 parts = (Reader(part[1:], self.functions) for part in (top, bottom))
@@ -226,8 +227,16 @@ class Reader:
             node = self.chain()
             self.take("]")
             return self.scripts(("indicator", node))
+        if token == r"\langle":
+            left = self.sum()
+            self.take(",")
+            right = self.sum()
+            self.take(r"\rangle")
+            return self.scripts(("inner", left, right))
         if token == r"\nabla":
             return self.gradient()
+        if token == r"\mathrm{d}" or (token == r"\mathrm" and self.peek() == "d"):
+            return self.differential(token)
         if token == r"\underbrace":
             node = self.inside(self.argument())
             self.take("_")
@@ -398,6 +407,14 @@ class Reader:
             node = ("call", node, self.arguments())
         return self.scripts(node)
 
+    def differential(self, token: str) -> Node:
+        r"""Read \mathrm d and one factor behind it, with a number before that if there is one."""
+        if token == r"\mathrm":
+            self.take("d")
+        number = self.peek() in FRACTIONS
+        node = self.factor()
+        return ("differential", ("times", node, self.factor()) if number else node)
+
     def cases(self) -> Node:
         """Read values with conditions; the last may hold otherwise."""
         found: list[tuple[Node, Node | None]] = []
@@ -557,6 +574,8 @@ def spell(node: Node) -> str:
             return rf"\partial{spell(top)}/\partial{spell(bottom)}"
         case ("gradient", order, subs, base):
             return rf"\nabla^{order}_{{{','.join(map(spell, subs))}}}{base}"
+        case ("differential", inner):
+            return rf"\mathrm{{d}}{spell(inner)}"
     return repr(node)
 
 

@@ -34,6 +34,7 @@ def value(tex, **options):
         (r"v^\top", V[np.newaxis]),
         (r"A B-I", A @ B - np.eye(2)),
         (r"(AB)^{-1}", np.linalg.inv(A @ B)),
+        (r"(AB)^t", A @ B @ A @ B @ A @ B),
         (r"A\odot B^\top", A * B.T),
         (r"AB\odot I", A @ B * np.eye(2)),  # side by side binds tighter
         (r"\mathbf 1v^\top", np.array([V, V])),
@@ -94,6 +95,8 @@ def value(tex, **options):
         (r"\begin{cases}s&\text{if }s>1,\\t&s\le1.\end{cases}", 2.0),
         (r"\nabla_v\,\tfrac12\lVert v\rVert^2", V),
         (r"\nabla_A\,\tfrac12v^\top A^\top Av", np.outer(A @ V, V)),
+        (r"\langle v,A^\top w\rangle", V @ A.T @ W),
+        (r"\langle A,B^\top\rangle s", 2 * np.sum(A * B.T)),
         (r"\underbrace{v^\top}_{(1,n_0)}", V[np.newaxis]),
         (r"v\in\mathbb R^{n_0}", V),
         (r"A\in\mathbb R^{n_1\times n_0}", A),
@@ -120,6 +123,7 @@ def test_expressions_have_the_values_that_readers_expect(tex, expected):
         (r"v+v^\top", "must be equal"),
         (r"A\odot B", "must be equal"),
         (r"A\odot\mathbf 1", "must be equal"),
+        (r"\langle A,B\rangle", "must be equal"),
         (r"s^\top", "cannot transpose"),
         (r"v^2", "to the power"),
         (r"s/v", "denominator must be a number"),
@@ -162,6 +166,7 @@ def test_shapes_that_do_not_fit_are_refused(tex, message):
         (r"\sum_{j=1}^{s}v_j", "must be whole numbers"),
         (r"\sum_{j=2}^{1}v_j", "has no term"),
         (r"\sum_{i=1}^2\sum_{i=1}^2A_{ii}", "has a value already"),
+        (r"\sum_{jj}v_j", "j has a value already"),
         (r"\sum_{i=1}^2A_{ij}w_i+A_{ij}", "several shapes|has a value already"),
         (r"v_m", "m = None is out of range"),
         (r"f(v,v,v,v)", "f: "),
@@ -295,6 +300,17 @@ def test_an_expectation_is_the_mean_over_the_outcomes():
     assert first.sides == [14.0, 14.0]
     assert second.sides == [3.0, 3.0]
     assert "z" in used
+
+
+def test_a_differential_is_the_derivative_along_the_increments():
+    dA, dv = np.ones((2, 3)), np.array([0.1, 0.2, 0.3])
+    symbols = {"A": A, "v": V, r"\mathrm dA": dA, r"\mathrm{d}v": dv}
+    tex = r"\mathrm d(Av)=(\mathrm dA)v+A\,\mathrm dv,"
+    tex += r"\qquad\mathrm d\,\tfrac12\lVert v\rVert^2=v^\top\mathrm dv"
+    found, used = evaluate(tex, symbols)
+    for statement, expected in zip(found, (dA @ V + A @ dv, V @ dv), strict=True):
+        assert np.allclose(statement.sides, expected, rtol=1e-14)
+    assert used == {"A", "v", r"\mathrm{d}A", r"\mathrm{d}v"}
 
 
 def test_layout_does_not_matter():
