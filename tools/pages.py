@@ -18,7 +18,7 @@ def describe(
     app: Sphinx, pagename: str, templatename: str, context: dict, doctree: nodes.document | None
 ) -> None:
     """Give a page the first paragraph of its text as its description, unless it names one."""
-    if "pagetitle" in context:  # the theme's heading for print, which it takes from the TeX
+    if {"pagetitle", "title"} <= set(context):  # for print; the theme takes it from the TeX
         context["pagetitle"] = Markup(context["title"]).striptags()
     if doctree is None or 'name="description"' in context.get("metatags", ""):
         return
