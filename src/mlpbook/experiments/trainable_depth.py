@@ -24,13 +24,14 @@ WIDTH = 64
 N_TRAIN = 10_000
 
 
-# float32 sums depend on the processor. That hardly moves a loss before training; after six epochs
-# it moves an error by a few images, of 10,000 on MNIST and of some hundred substitute digits.
+# float32 sums depend on the processor. That hardly moves a loss of the first epoch, and an error
+# after six by a few images, of 10,000 on MNIST and of some hundred substitute digits. Another
+# start, order, batch or rate moves the losses by more than their tolerance.
 @experiment(
     seeds=range(5),
     cost=50,
     reduced={"n_depths": 1},
-    tolerance={"first_losses": 1e-4, "errors": 2e-2},
+    tolerance={"losses": 1e-3, "errors": 2e-2},
     mnist=True,
 )
 def run(seed: int, *, n_depths: int = len(DEPTHS), epochs: int = 6, lr: float = 0.01) -> Result:
@@ -48,14 +49,14 @@ def run(seed: int, *, n_depths: int = len(DEPTHS), epochs: int = 6, lr: float = 
     Returns
     -------
     dict
-        In the order of `DEPTHS`, and for each in that of `FACTORS`, ``first_losses``: the loss of
-        32 images before training, in nats; and ``errors``: the test error after it, or 1 where
-        the run diverges.
+        In the order of `DEPTHS`, and for each in that of `FACTORS`, ``losses``: the mean
+        training loss of the first epoch, in nats; and ``errors``: the test error at the end. Where
+        the run diverges the loss is noted as -1 and the error as 1.
     """
     X, y, X_test, y_test = load_mnist().flat()  # float32, from 0 to 1
     mean, std = X[:N_TRAIN].mean(), X[:N_TRAIN].std()
     X, y, X_test = (X[:N_TRAIN] - mean) / std, y[:N_TRAIN], (X_test - mean) / std
-    first_losses, errors = [], []
+    losses, errors = [], []
     for depth in DEPTHS[:n_depths]:
         for factor in FACTORS:
             rng = np.random.default_rng(seed)
@@ -66,10 +67,13 @@ def run(seed: int, *, n_depths: int = len(DEPTHS), epochs: int = 6, lr: float = 
                 dtype=np.float32,
             )
             loss_fn, optimizer = CrossEntropyLoss(), SGD(model.parameters(), lr)
-            first_losses.append(loss_fn(model(X[:32]), y[:32]))
             try:
-                fit(model, loss_fn, optimizer, X, y, epochs=epochs, batch_size=32, rng=rng)
+                history = fit(
+                    model, loss_fn, optimizer, X, y, epochs=epochs, batch_size=32, rng=rng
+                )
+                losses.append(history.train_loss[0])
                 errors.append(error_rate(model(X_test).argmax(axis=1), y_test))
             except FloatingPointError:
+                losses.append(-1.0)
                 errors.append(1.0)
-    return {"first_losses": first_losses, "errors": errors}
+    return {"losses": losses, "errors": errors}
