@@ -323,6 +323,12 @@ class Scope:
                 value = self.value(inner)
                 self.check_shape(outward(value), shape)
                 return value
+            case ("matrix", rows):
+                if len({len(row) for row in rows}) != 1:
+                    raise ShapeError("the rows of a matrix must be equally long")
+                return np.array(
+                    [[number(self.value(entry), "an entry") for entry in row] for row in rows]
+                )
             case ("inner", left, right):
                 left, right = self.value(left), self.value(right)
                 alike(left, right, ",")

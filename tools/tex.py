@@ -243,6 +243,8 @@ class Reader:
             return ("shaped", node, read_shape(self.argument(), self.functions))
         if token == r"\begin{cases}":
             return self.cases()
+        if token == r"\begin{pmatrix}":
+            return self.scripts(self.matrix())
         self.at -= 1
         return self.named()
 
@@ -415,6 +417,16 @@ class Reader:
         node = self.factor()
         return ("differential", ("times", node, self.factor()) if number else node)
 
+    def matrix(self) -> Node:
+        """Read rows of numbers."""
+        rows = [[self.sum()]]
+        while (sign := self.take("&", r"\\", r"\end{pmatrix}")) != r"\end{pmatrix}":
+            if sign == "&":
+                rows[-1].append(self.sum())
+            else:
+                rows.append([self.sum()])
+        return ("matrix", rows)
+
     def cases(self) -> Node:
         """Read values with conditions; the last may hold otherwise."""
         found: list[tuple[Node, Node | None]] = []
@@ -499,8 +511,9 @@ def segments(tokens: list[str]) -> Iterator[tuple[str, list[str]]]:
         environment = re.fullmatch(r"\\(begin|end)\{(aligned|gathered)\}", token)
         if token == "|":
             bars = 1 - bars
-        depth += (token in OPENING or token == r"\begin{cases}") - (
-            token in CLOSING or token == r"\end{cases}"
+        inner = re.fullmatch(r"\\(begin|end)\{(cases|pmatrix)\}", token)
+        depth += (token in OPENING or bool(inner and inner[1] == "begin")) - (
+            token in CLOSING or bool(inner and inner[1] == "end")
         )
         ends = token in (",", ";", ".", r"\quad", r"\qquad", r"\\") or environment
         if depth + bars == 0 and ends:
