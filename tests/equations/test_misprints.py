@@ -42,6 +42,22 @@ def run(label: str, tex: str, misprint: Callable) -> None:
     function(**{name: given[name] for name in inspect.signature(function).parameters})
 
 
+CENTRAL = {  # what must stay evaluated: eq-twolayer-forward and so on
+    "twolayer": "forward chain contraction vjp outer-sum penalty backward",
+    "backprop": "sample batch index top",
+    "losses": "softmax categorical lse-shift hessian gradient batch-gradient bce",
+    "calculus": "chain linear-index linear matmul rules softmax-jacobian",
+    "initialization": "layer relu-forward backward he glorot default",
+    "pytorch": "sgd velocity decay nll-ce",
+    "normalization": "jacobian vjp batch-parameters batch-backward layer-backward residual",
+}
+
+
+def test_every_central_equation_is_evaluated():
+    labels = {f"eq-{page}-{what}" for page, words in CENTRAL.items() for what in words.split()}
+    assert labels <= set(printed_tests())
+
+
 # ---------------------------------------------------------------- slips that authors make
 
 SLIPS = [
