@@ -243,10 +243,13 @@ def test_residual_backward_is_the_jacobian_transposed(rng):
 
 
 def test_residual_layers_must_exist_and_keep_the_shape(rng):
-    with pytest.raises(ValueError, match="layers is empty"):
+    words = r"^layers is empty: expected at least one Layer\. Pass \[Linear\(\.\.\.\)\]\.$"
+    with pytest.raises(ValueError, match=words):
         Residual([])
     # (4, 3) and (4, 1) would broadcast unseen
-    with pytest.raises(
-        ValueError, match=r"F\(X\) must have the shape of X, \(4, 3\), got \(4, 1\)"
-    ):
+    words = (
+        r"^F\(X\) must have the shape of X, \(4, 3\), got \(4, 1\)\. "
+        r"The layers around which X goes must keep the width\.$"
+    )
+    with pytest.raises(ValueError, match=words):
         Residual([Linear(3, 1, rng=rng)]).forward(np.ones((4, 3)))

@@ -291,7 +291,11 @@ def test_set_parameters_takes_a_vector_or_arrays_and_is_all_or_nothing():
         (np.zeros(4), r"shape \(3,\), one number for each parameter, got \(4,\)"),
         (np.zeros((1, 3)), r"got \(1, 3\)"),
         (np.array([1.0, np.nan, 2.0]), "^values must be finite"),
-        ([[[1, 2]]], r"shapes \[\(1, 2\), \(1,\)\], got \[\(1, 2\)\]"),
+        (
+            [[[1, 2]]],
+            r"^values must have the parameters' shapes \[\(1, 2\), \(1,\)\], got \[\(1, 2\)\]\. "
+            r"Pass one array for each parameter, or all of them as one vector\.$",
+        ),
         ([[[1], [2]], [3]], r"got \[\(2, 1\), \(1,\)\]"),
         ([[[1, 2]], [np.inf]], "^values must be finite"),
     ]:

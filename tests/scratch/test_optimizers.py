@@ -95,6 +95,9 @@ def test_centered_rmsprop_by_hand():
     assert w == pytest.approx([-2])
     optimizer.step([np.array([0.0])])
     assert w == pytest.approx([-3])
+    # g = 3: s = 6.5, m = 2, variance 2.5; velocity 1/2 * 1 + 3 / sqrt(2.5)
+    optimizer.step([np.array([3.0])])
+    assert w == pytest.approx([-3.5 - 3 / math.sqrt(2.5)], rel=1e-14)
 
 
 def test_centered_rmsprop_survives_a_variance_that_rounds_to_less_than_zero(rng):
@@ -253,10 +256,12 @@ def test_gradients_that_do_not_fit_change_nothing(make):
         for shapes in ([(3, 2), (2,)], [(2, 3)], [(8,)], [(2, 3), (2,), (1,)]):
             wrong = Views(np.ones(sum(math.prod(s) for s in shapes)), shapes)
             for gradients in (wrong, list(wrong)):
-                with pytest.raises(
-                    ValueError, match=r"gradients must have .* \[\(2, 3\), \(2,\)\]"
-                ):
+                with pytest.raises(ValueError, match="^gradients must have") as caught:
                     optimizer.step(gradients)
+                assert str(caught.value) == (
+                    "gradients must have the parameters' shapes [(2, 3), (2,)], "
+                    f"got {shapes}. Pass model.gradients()."
+                )
         assert str(vars(optimizer)) == str(before)
 
 
@@ -304,11 +309,20 @@ def test_clipping_never_leaves_a_larger_norm_nor_another_direction(scale, max_no
 
 
 def test_clipping_refuses_what_has_no_meaning():
-    with pytest.raises(ValueError, match="gradients is empty"):
+    words = r"^gradients is empty: expected arrays\. Pass model.gradients\(\)\.$"
+    with pytest.raises(ValueError, match=words):
         clip_gradient_norm([], 1.0)
     for max_norm in (0, -1, float("inf")):
         with pytest.raises(ValueError, match="^max_norm must be a finite number greater than 0"):
             clip_gradient_norm([np.ones(1)], max_norm)
+
+
+def test_parameters_may_come_one_by_one():
+    w = np.ones(2)
+    optimizer = SGD(iter([w]), lr=1.0)
+    for _ in range(2):
+        optimizer.step([np.ones(2)])
+    assert w.tolist() == [-1, -1]
 
 
 def test_step_changes_parameters_in_place_and_leaves_gradients_alone():
@@ -322,15 +336,18 @@ def test_options_out_of_range_are_refused():
     w = [np.ones(2)]
     with pytest.raises(ValueError, match="^lr must be a finite number greater than 0, got 0"):
         SGD(w, lr=0)
-    with pytest.raises(ValueError, match="^momentum .* less than 1, got 1"):
-        SGD(w, lr=1, momentum=1)
+    for momentum in (1, -0.1):
+        with pytest.raises(ValueError, match=f"^momentum .* at least 0 .* 1, got {momentum}"):
+            SGD(w, lr=1, momentum=momentum)
     with pytest.raises(ValueError, match="^weight_decay .* got -1"):
         SGD(w, lr=1, weight_decay=-1)
-    with pytest.raises(ValueError, match="Pass model.parameters"):
+    words = r"^parameters is empty: expected arrays\. Pass model.parameters\(\)\.$"
+    with pytest.raises(ValueError, match=words):
         SGD([], lr=1)
     with pytest.raises(ValueError, match="Pass model.gradients"):
         SGD(w, lr=1).step([np.ones(3)])
-    with pytest.raises(ValueError, match="nesterov needs a momentum, got 0"):
+    words = r"^nesterov needs a momentum, got 0\. Pass momentum=0.9, for example\.$"
+    with pytest.raises(ValueError, match=words):
         SGD(w, lr=1, nesterov=True)
 
 
@@ -339,7 +356,7 @@ def test_options_of_the_adaptive_ones_out_of_range_are_refused(optimizer):
     w = [np.ones(2)]
     bad = [("lr", 0), ("lr", float("nan")), ("eps", -1e-8), ("weight_decay", -1)]
     if optimizer is RMSProp:
-        bad += [("alpha", 1), ("alpha", -0.1), ("momentum", 1)]
+        bad += [("alpha", 1), ("alpha", -0.1), ("momentum", 1), ("momentum", -0.1)]
     else:
         bad += [("betas", (1, 0.9)), ("betas", (0.9, 1)), ("betas", (-0.1, 0.9)), ("betas", (0.9,))]
     for option, value in bad:

@@ -384,7 +384,11 @@ def test_options_that_have_no_meaning_are_refused_before_any_weight_changes(data
         ({"max_norm": 0}, ValueError, "max_norm must be a finite number greater than 0"),
         ({"patience": 0, "validation": (X, y)}, ValueError, "patience must be .* got 0"),
         ({"patience": 2}, ValueError, "patience needs validation data.*Pass validation="),
-        ({"loss_fn": CrossEntropyLoss(reduction="none")}, ValueError, 'got reduction "none"'),
+        (
+            {"loss_fn": CrossEntropyLoss(reduction="none")},
+            ValueError,
+            '^loss_fn must return a number, got reduction "none". Use "mean".$',
+        ),
         ({"validation": (X, y[:-1])}, ValueError, "20 labels, got 19"),
         ({"validation": (X.T, y)}, ValueError, "Did you pass X.T"),
         ({"epochs": 1.5}, TypeError, "epochs must be an integer"),

@@ -221,6 +221,9 @@ def test_parameters_that_would_broadcast_are_refused(rng):
     ):
         with pytest.raises(ValueError, match=r"must have shapes \(H, D\), \(H,\)"):
             forward(wrong, X)
+    with pytest.raises(ValueError, match="^W1, b1, W2, b2 must have shapes") as caught:
+        forward(params._replace(W2=params.W2[0]), X)
+    assert "got (5, 3), (5,), (5,), (2,). Draw them with initialize()." in str(caught.value)
 
 
 def test_a_negative_penalty_is_refused(rng):

@@ -125,7 +125,7 @@ class Sequential:
                     "Pass one array for each parameter, or all of them as one vector."
                 )
             values = np.concatenate([np.ravel(value) for value in values])  # type: ignore[union-attr]
-        values = check_array(values, "values")
+        values = check_array(values)
         if values.shape != theta.flat.shape:
             raise ValueError(
                 f"values must have shape {theta.flat.shape}, one number for each parameter, got "

@@ -207,9 +207,8 @@ def _check_finite(log: list[Objective], lr: float) -> None:
 def _check_parameters(params: Parameters) -> Parameters:
     """Refuse shapes that do not fit together: some of them would broadcast."""
     shapes = [np.shape(p) for p in params]
-    n_hidden, n_in = shapes[0] if len(shapes[0]) == 2 else (-1, -1)
-    n_out = shapes[2][0] if shapes[2] else -1
-    if shapes != [(n_hidden, n_in), (n_hidden,), (n_out, n_hidden), (n_out,)]:
+    n_hidden, n_out = shapes[0][:1], shapes[2][:1]
+    if list(map(len, shapes)) != [2, 1, 2, 1] or shapes[1:] != [n_hidden, n_out + n_hidden, n_out]:
         raise ValueError(
             "W1, b1, W2, b2 must have shapes (H, D), (H,), (D_out, H), (D_out,), "
             f"got {', '.join(map(str, shapes))}. Draw them with initialize()."
