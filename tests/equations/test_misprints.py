@@ -49,6 +49,7 @@ CENTRAL = {  # what must stay evaluated: eq-twolayer-forward and so on
     "calculus": "chain linear-index linear matmul rules softmax-jacobian",
     "initialization": "layer relu-forward backward he glorot default",
     "pytorch": "sgd velocity decay nll-ce",
+    "optimization": "momentum nesterov rmsprop adam-moments adam-step adamw decay",
     "normalization": "jacobian vjp batch-parameters batch-backward layer-backward residual",
 }
 
@@ -110,6 +111,20 @@ SLIPS = [
     # Optimizers
     ("eq-pytorch-sgd", r"\eta_t\, v_t", r"\eta_t\, v_{t-1}", "the velocity of yesterday"),
     ("eq-pytorch-velocity", r"\beta^{\,t-s}", r"\beta^{\,t-s+1}", "one power too many"),
+    ("eq-optimization-nesterov", r"g_t+\beta v_t", r"g_t+v_t", "the momentum is missing"),
+    (
+        "eq-optimization-rmsprop",
+        r"\sqrt{s_t}+\epsilon",
+        r"\sqrt{s_t+\epsilon}",
+        "epsilon in the root",
+    ),
+    ("eq-optimization-rmsprop", r"(1-\alpha)g_t^2", r"(1-\alpha)g_t", "a square is missing"),
+    ("eq-optimization-adam-moments", r"\beta_1m_{t-1}", r"\beta_2m_{t-1}", "the other beta"),
+    ("eq-optimization-adam-step", r"\frac{m_t}{1-\beta_1^t}", "m_t", "no bias correction"),
+    ("eq-optimization-adam-step", r"1-\beta_2^t", r"1-\beta_2", "the power is missing"),
+    ("eq-optimization-adam-step", r"\sqrt{\hat v_t}", r"\hat v_t", "the root is missing"),
+    ("eq-optimization-adamw", r"(1-\eta\lambda)", r"(1-\lambda)", "the rate is missing"),
+    ("eq-optimization-momentum", r"1+\beta-\eta", r"1-\beta-\eta", "a sign"),
     # Initialization
     ("eq-initialization-he", r"\sigma_l^2", r"\sigma_l", "a square"),
     ("eq-initialization-glorot", r"\frac2{", r"\frac1{", "a factor of 2"),

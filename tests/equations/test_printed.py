@@ -28,7 +28,6 @@ from mlpbook.scratch.losses import (
     softmax,
 )
 from mlpbook.scratch.network import MLP
-from mlpbook.scratch.optimizers import SGD
 from mlpbook.scratch.two_layer import descend, forward, gradients, initialize, objective
 from printed import numbered
 
@@ -814,56 +813,3 @@ def test_printed_adjoint_of_log_softmax(printed, rng):
     slope = by_steps(lambda v: adjoint @ (v - lse(v)), z)
     symbols = {r"\bar z": slope, r"\bar y": adjoint, "z": z, r"\mathrm{softmax}": rowwise(softmax)}
     printed(symbols, {"j": CLASSES})
-
-
-# ---------------------------------------------------------------- optimizers
-
-
-def trajectory(make, rng, n_steps=6, n_entries=3):
-    """Run an optimizer of the library; return it, and the entries of theta and its gradients."""
-    theta = rng.standard_normal(n_entries)
-    optimizer = make([theta])
-    path, slopes = [theta.copy()], rng.standard_normal((n_steps, n_entries))
-    for slope in slopes:
-        optimizer.step([slope])
-        path.append(theta.copy())
-    return np.array(path), slopes
-
-
-@pytest.mark.equation("eq-pytorch-sgd", tolerance=1e-14)
-def test_printed_sgd(printed, rng):
-    """The printed recurrence, run entry by entry, against the library's optimizer."""
-    options = {"momentum": 0.9, "weight_decay": DECAY}
-    path, slopes = trajectory(lambda p: SGD(p, lr=0.1, **options), rng)
-    for entry in range(3):
-        velocity = 0.0
-        for t, slope in enumerate(slopes[:, entry], 1):
-            symbols = {rf"\bar\theta_{t}": slope, r"\beta": 0.9, r"\lambda": DECAY, "t": t}
-            symbols |= {rf"\theta_{t - 1}": path[t - 1, entry], rf"v_{t - 1}": velocity}
-            steps = ("g_t", "v_t", r"\theta_t")
-            start = ("v_0",) if t == 1 else ()
-            symbols |= {rf"\eta_{t}": 0.1}
-            found = printed(symbols, only=(*steps, *start), defines=steps)
-            velocity = found["v_t"][0]
-            printed.agree(found[r"\theta_t"][0], path[t, entry])
-
-
-@pytest.mark.equation("eq-pytorch-velocity", tolerance=1e-14)
-def test_printed_sum_of_gradients(printed, rng):
-    """The printed TeX, evaluated, against the steps of the library's optimizer."""
-    path, slopes = trajectory(lambda p: SGD(p, lr=0.1, momentum=0.9), rng, n_entries=1)
-    for t in range(1, len(path)):
-        velocity = (path[t - 1] - path[t]).item() / 0.1
-        symbols = {f"v_{t}": velocity, "t": t, r"\beta": 0.9}
-        printed(symbols | numbered("g_?", slopes[:t, 0]))
-
-
-@pytest.mark.equation("eq-pytorch-decay", tolerance=1e-14)
-def test_printed_decay(printed, rng):
-    """The printed TeX, evaluated, against the library's optimizer without a gradient."""
-    theta = np.array([1.7])
-    optimizer = SGD([theta], lr=0.1, weight_decay=DECAY)
-    for t in range(1, 6):
-        optimizer.step([np.zeros(1)])
-        symbols = {rf"\theta_{t}": theta.item(), "t": t, r"\theta_0": 1.7}
-        printed({**symbols, r"\eta": 0.1, r"\lambda": DECAY})
