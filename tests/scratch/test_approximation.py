@@ -79,7 +79,7 @@ def test_knots_that_do_not_increase_are_refused(knots, pair):
 def test_knots_and_values_that_are_not_finite_are_named():
     with pytest.raises(ValueError, match="^knots must be finite"):
         ap.relu_interpolant([0, np.inf], [0, 1])
-    with pytest.raises(ValueError, match="^values must be finite"):
+    with pytest.raises(ValueError, match="^values must be finite, got 1 NaN"):
         ap.relu_interpolant([0, 1], [0, np.nan])
 
 

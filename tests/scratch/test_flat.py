@@ -45,5 +45,7 @@ def test_other_lists_are_their_own_vectors():
 def test_sizes_that_do_not_add_up_are_refused():
     with pytest.raises(ValueError, match=r"\[\(2, 3\), \(2,\)\], shape \(8,\), got \(9,\)"):
         Views(np.zeros(9), [(2, 3), (2,)])
+    with pytest.raises(ValueError, match=r"shape \(9,\), got \(8,\)"):
+        Views(np.zeros(8), [(2, 3), (2,), (1,)])
     with pytest.raises(ValueError, match=r"shape \(0,\), got \(1,\)"):
         Views(np.zeros(1), [])

@@ -201,13 +201,23 @@ def test_an_array_of_losses_has_no_gradient_without_an_adjoint(loss, rng):
     loss_fn, Z = loss(reduction="none"), rng.standard_normal((4, 3))
     loss_fn(Z, target_for(loss, Z, rng))
     for adjoint in (None, 1.0, np.ones(5)):
-        with pytest.raises(ValueError, match=r"adjoint must have the shape .*\(4,.*pass the adj"):
+        got = None if adjoint is None else np.shape(adjoint)
+        words = (
+            rf"^adjoint must have the shape of the losses, \(4,.*\), got {re.escape(str(got))}\. "
+            r'With "none" as its reduction a loss is an array: pass the adjoint of each entry\.$'
+        )
+        with pytest.raises(ValueError, match=words):
             loss_fn.backward(adjoint)
+    loss_fn = loss()
+    loss_fn(Z, target_for(loss, Z, rng))
+    with pytest.raises(ValueError, match="^adjoint must be a finite number, got nan"):
+        loss_fn.backward(float("nan"))
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_an_unknown_reduction_is_refused(loss):
-    with pytest.raises(ValueError, match='reduction must be "mean", "sum" or "none", got \'max\''):
+    words = """^reduction must be "mean", "sum" or "none", got 'max'. The usual one is "mean".$"""
+    with pytest.raises(ValueError, match=words):
         loss(reduction="max")
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mlpbook.gradient_check import check_gradients, numerical_gradient
-from mlpbook.initializers import normal
+from mlpbook.initializers import normal, zeros
 from mlpbook.scratch.layers import GELU, Dropout, Linear, ReLU, Residual, Sigmoid, Tanh
 from mlpbook.scratch.losses import CrossEntropyLoss, MSELoss
 from mlpbook.scratch.network import MLP, Sequential
@@ -392,15 +392,28 @@ def test_a_damaged_file_is_refused_or_harmless(data):
 def test_layers_that_make_no_network_are_refused(rng):
     linear = Linear(2, 2, rng=rng)
     for layers, error, message in [
-        ([], ValueError, "layers is empty"),
+        (
+            [],
+            ValueError,
+            r"^layers is empty: expected at least one Layer\. Pass \[Linear\(\.\.\.\)\]\.$",
+        ),
         ([linear, ReLU], TypeError, r"one of type type. Pass ReLU\(\)"),
         ([MLP([2, 2], rng=rng)], TypeError, "one of type MLP.*pass its layers"),
-        ([linear, Residual([linear])], ValueError, "got one twice"),
+        (
+            [linear, Residual([linear])],
+            ValueError,
+            r"^layers must differ, got one twice\. Make a new Layer for each place\.$",
+        ),
         ([linear, ReLU(), BatchNorm(3)], ValueError, "BatchNorm of n_in=3 after a width of 2"),
         ([linear, BatchNorm(2, dtype=np.float32)], ValueError, "one dtype, got float32, float64"),
     ]:
         with pytest.raises(error, match=message):
             Sequential(layers)
+
+
+def test_the_initializer_asked_for_draws_the_weights(rng):
+    model = MLP([3, 4, 2], rng=rng, initializer=zeros)
+    assert not model.parameters().flat.any()
 
 
 def test_a_network_without_parameters_works():
