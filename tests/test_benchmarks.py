@@ -9,6 +9,8 @@ import pytest
 from protocol import measure, run_block
 from training_steps import CONTESTANTS, WORKLOADS, check_learning
 
+from mlpbook.scratch.training import fit
+
 TINY = {
     "a": replace(WORKLOADS["a"], n_samples=20, batch_size=8, epochs=40),
     "e": replace(WORKLOADS["e"], n_samples=20, batch_size=8, epochs=40),
@@ -25,6 +27,18 @@ def test_numpy_and_pytorch_do_the_same_work_and_scikit_learn_learns_too(task):
     check_learning(curves)
     assert all(len(curve) == task.epochs for curve in curves.values())
     assert curves["numpy"] == pytest.approx(curves["pytorch"], rel=1e-3)
+
+
+def test_numpy_is_timed_in_float32_and_with_the_books_own_loop(monkeypatch):
+    seen = []
+
+    def spy(model, loss_fn, optimizer, X, y, **options):
+        seen.append({model.parameters().flat.dtype, X.dtype, y.dtype, optimizer.vectors[0].dtype})
+        return fit(model, loss_fn, optimizer, X, y, **options)
+
+    monkeypatch.setattr("training_steps.fit", spy)
+    CONTESTANTS["numpy"](TINY["a"])()()
+    assert seen == [{np.dtype(np.float32)}]
 
 
 def test_a_run_starts_anew_every_time():
