@@ -495,11 +495,7 @@ def norm(value: Any, kind: str) -> Any:
 
 
 def numbered(pattern: str, values: Iterable[Any], start: int = 1) -> dict[str, Any]:
-    """Name one value after another: the question mark in the pattern becomes its number.
-
-    >>> numbered("x^{(?)}", [0.5, 0.7])
-    {'x^{(1)}': 0.5, 'x^{(2)}': 0.7}
-    """
+    """Name one value after another: the question mark in the pattern becomes its number."""
     return {pattern.replace("?", str(k)): value for k, value in enumerate(values, start)}
 
 

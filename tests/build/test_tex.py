@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from printed import BOOK, Mean, equation, equations, evaluate
+from printed import BOOK, Mean, equation, equations, evaluate, numbered
 from tex import ShapeError, TeXError, tokenize
 
 A = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])  # (2, 3)
@@ -315,6 +315,11 @@ def test_a_differential_is_the_derivative_along_the_increments():
     for statement, expected in zip(found, (dA @ V + A @ dv, V @ dv), strict=True):
         assert np.allclose(statement.sides, expected, rtol=1e-14)
     assert used == {"A", "v", r"\mathrm{d}A", r"\mathrm{d}v"}
+
+
+def test_values_are_named_by_their_number():
+    assert numbered("x^{(?)}", "ab") == {"x^{(1)}": "a", "x^{(2)}": "b"}
+    assert numbered("a_?", "ab", 0) == {"a_0": "a", "a_1": "b"}
 
 
 def test_layout_does_not_matter():
