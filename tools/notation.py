@@ -70,13 +70,16 @@ def name_rows(app: Sphinx, doctree: nodes.document) -> None:
         env.book_symbols = {}
     if env.docname.rpartition("/")[2] != "notation":
         return
-    found: list[tuple[str, str, str]] = []
+    found: dict[tuple[str, str], str] = {}
+    asked_before: set[str] = set()  # a letter's second meaning comes second
     rows = [row for body in doctree.findall(nodes.tbody) for row in body.findall(nodes.row)]
     for number, row in enumerate(rows, start=1):
         row["ids"].append(f"symbol-{number}")
-        asked = sorted({way for tex in symbols(row) for way in ways_to_ask(tex)})
-        found += [(way, row["ids"][0], "main") for way in asked]
-    env.book_symbols[env.docname] = found
+        asked = {way for tex in symbols(row) for way in ways_to_ask(tex)}
+        for way in sorted(asked):
+            found[way, row["ids"][0]] = "" if way in asked_before else "main"
+        asked_before |= asked
+    env.book_symbols[env.docname] = [(*place, main) for place, main in found.items()]
 
 
 def forget(app: Sphinx, env, docname: str) -> None:
