@@ -150,7 +150,7 @@ class Reader:
     def sum(self) -> Node:
         """Terms between signs."""
         terms = []
-        sign = self.take() if self.peek() in ("+", "-") else "+"
+        sign = self.take() if self.peek() == "-" else "+"
         while True:
             terms.append((sign, self.term()))
             if self.peek() not in ("+", "-"):
@@ -397,7 +397,10 @@ class Reader:
         order = 1
         if self.peek() == "^":
             self.take()
-            order = int("".join(self.argument()))
+            tokens = self.argument()
+            if tokens != ["2"]:
+                raise TeXError(f"\\nabla to the power {' '.join(tokens)}")
+            order = 2
         start = self.at
         try:
             name = self.base()

@@ -181,6 +181,8 @@ def test_shapes_that_do_not_fit_are_refused(tex, message):
         (r"s\,u(t)", "unknown symbol u"),
         (r"\frac{\partial s}{t}", "expected"),
         (r"s_l'", "prime directly behind s"),
+        (r"+s", re.escape("unknown command or symbol +")),
+        (r"\nabla^3f(v)", "to the power 3"),
         (r"(s)^{(l)}", "cannot mark"),
         (r"\sum_{j}^3v_j", "expected an index and its first value"),
         (r"\mathbb 1[s]", "needs a relation"),
@@ -208,7 +210,12 @@ def test_a_name_that_stands_twice_in_a_table_is_an_error():
 
 
 @pytest.mark.parametrize(
-    ("tex", "message"), [("s", "states nothing"), (r"f(s)=t", "only a name can be defined")]
+    ("tex", "message"),
+    [
+        ("s", "states nothing"),
+        (r"Av\in\mathbb R^{n_1}", "states nothing"),
+        (r"f(s)=t", "only a name can be defined"),
+    ],
 )
 def test_a_statement_needs_a_relation_and_a_definition_a_name(tex, message):
     with pytest.raises(TeXError, match=message):

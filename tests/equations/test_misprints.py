@@ -183,6 +183,9 @@ def slips(tokens: list[str]) -> Iterator[Slip]:
                 yield k, k + 2, ()  # l+1 becomes l
         elif token == "l" and after[0] not in "+-=":
             yield k, k + 1, ("l", "+", "1") if before == "{" else ("{", "l", "+", "1", "}")
+            yield k, k + 1, ("2",)  # a number where the index should be
+        elif token == "t" and (before == "_" or tokens[k - 2 : k] == ["_", "{"]):
+            yield k, k + 1, ("2",)
         elif token == r"\sum":
             end = brackets(tokens, k + 2)
             yield k, brackets(tokens, end + 1) if tokens[end] == "^" else end, ()
@@ -198,13 +201,7 @@ def slips(tokens: list[str]) -> Iterator[Slip]:
         elif token == "_" and before != r"\sum" and after[0] == "{" and tokens[k + 4] == "}":
             if after[1].isalpha() and after[2].isalpha() and after[1] != after[2]:
                 yield k + 2, k + 4, (after[2], after[1])
-        elif token in "012" and before not in (
-            *"_^}+-=",
-            r"\mathbf",
-            r"\mathbb",
-            r"\tfrac",
-            r"\frac",
-        ):
+        elif token in "012" and before not in ("_", "^", r"\mathbf", r"\mathbb"):
             yield k, k + 1, (str(int(token) + 1),)
         elif token in "<>":
             yield k, k + 1, ("<" if token == ">" else ">",)
@@ -242,6 +239,7 @@ EQUIVALENT = {  # what is printed stays true
     "eq-activations-diagonal": [r"z } ^ \top \bar a -> z } \bar a"],  # J is diagonal
     "eq-losses-softmax": [r"( z + c \mathbf -> ( z - c \mathbf"],  # for every c
     "eq-normalization-moments": [  # a sum that is zero, its second factor of 1/n is caught
+        r"\frac 1 n \sum -> \frac 2 n \sum",
         r"\frac 1 n \sum -> n \sum",
         r"\frac 1 n \sum _ -> \sum _",
     ],

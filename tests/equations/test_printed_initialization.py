@@ -74,8 +74,17 @@ def test_printed_power_of_one_layer(printed):
 def test_printed_power_of_the_next_layer(printed):
     """The printed TeX, evaluated, against the mean over all draws of two layers."""
     first, second = two_layers()
-    symbols = {E: Mean(evenly("z_1", first[:, 0])), r"\varphi": activations.relu, "l": 2}
-    printed({**symbols, "q_2": (second**2).mean(), "c_2": 2 * SIGMA**2, r"\tau_2": TAU})
+    for second_layer in (2, 3):  # the name of the second layer, which may be any two in a network
+        symbols = {
+            E: Mean(evenly(f"z_{second_layer - 1}", first[:, 0])),
+            r"\varphi": activations.relu,
+        }
+        symbols |= {
+            f"q_{second_layer}": (second**2).mean(),
+            f"c_{second_layer}": 2 * SIGMA**2,
+            rf"\tau_{second_layer}": TAU,
+        }
+        printed({**symbols, "l": second_layer})
 
 
 @pytest.mark.equation("eq-initialization-half", tolerance=1e-14)
@@ -98,8 +107,19 @@ def test_printed_power_of_leaky_relu(printed, rng):
 def test_printed_recursion_of_powers(printed):
     """The printed TeX, evaluated, against the mean over all draws of two layers."""
     first, second = two_layers()
-    powers = {"q_1": (first**2).mean(), "q_2": (second**2).mean()}
-    printed({**powers, "c_2": 2 * SIGMA**2, r"\tau_2": TAU, "l": 2})
+    for second_layer in (2, 3):
+        powers = {
+            f"q_{second_layer - 1}": (first**2).mean(),
+            f"q_{second_layer}": (second**2).mean(),
+        }
+        printed(
+            {
+                **powers,
+                f"c_{second_layer}": 2 * SIGMA**2,
+                rf"\tau_{second_layer}": TAU,
+                "l": second_layer,
+            }
+        )
 
 
 def adjoints(u):
