@@ -584,7 +584,7 @@ def evaluate(
 def evaluated(scope: Scope, statement: Statement, functions: set[str], define: bool) -> Evaluated:
     """Compute a statement's sides; where it defines its left one, put that into the table."""
     _, sides, relations = Reader(statement.tokens, functions).everything(Reader.chain)
-    if not relations and (sides[0][0], sides[0][1][0]) != ("shaped", "name"):
+    if not relations and (sides[0][0] != "shaped" or sides[0][1][0] != "name"):
         raise TeXError(f"{' '.join(statement.tokens)} states nothing")
     if r"\leftarrow" in relations and not define:
         raise TeXError(f"an assignment to {statement.left} must be asked for")

@@ -213,6 +213,7 @@ def test_a_name_that_stands_twice_in_a_table_is_an_error():
     ("tex", "message"),
     [
         ("s", "states nothing"),
+        ("5", "states nothing"),
         (r"Av\in\mathbb R^{n_1}", "states nothing"),
         (r"f(s)=t", "only a name can be defined"),
     ],

@@ -152,7 +152,7 @@ def test_printed_norm_of_the_adjoints(printed, rng):
 def test_printed_variance_of_he(printed):
     """The printed TeX, evaluated, against the exact variance of the library's initializer."""
     std = np.sqrt(variance(initializers.he_normal, 7, 5))
-    printed({r"\sigma_1": std, "n_0": 5, "l": 1})
+    printed({r"\sigma_3": std, "n_2": 5, "l": 3})
 
 
 @pytest.mark.equation("eq-initialization-glorot", tolerance=1e-14)
@@ -160,14 +160,14 @@ def test_printed_variance_of_glorot(printed):
     """The printed TeX, evaluated, against the exact variances of both library's initializers."""
     for initializer in (initializers.glorot_normal, initializers.glorot_uniform):
         std = np.sqrt(variance(initializer, 7, 5))
-        printed({r"\sigma_1": std, "n_0": 5, "n_1": 7, "l": 1})
+        printed({r"\sigma_3": std, "n_2": 5, "n_3": 7, "l": 3})
 
 
 @pytest.mark.equation("eq-initialization-glorot-product", tolerance=1e-14)
 def test_printed_product_of_glorots_factors(printed):
     """Both printed sides, evaluated."""
     for n_in, n_out in ((5, 7), (7, 5), (3, 40)):
-        printed({"n_0": n_in, "n_1": n_out, "l": 1})
+        printed({"n_2": n_in, "n_3": n_out, "l": 3})
 
 
 @pytest.mark.equation("eq-initialization-default", tolerance=1e-14)
@@ -183,8 +183,8 @@ def test_printed_variance_of_the_default(printed):
 def test_printed_recursion_for_the_default(printed):
     """The printed TeX, evaluated, against half of n times the exact variance, plus the bias'."""
     of_weights = variance(initializers.pytorch_uniform, 7, 5)
-    powers = {"q_1": 1.3, "q_2": 5 * of_weights * 1.3 / 2 + of_weights}
-    printed({**powers, "n_1": 5, "l": 2})
+    powers = {"q_2": 1.3, "q_3": 5 * of_weights * 1.3 / 2 + of_weights}
+    printed({**powers, "n_2": 5, "l": 3})
 
 
 @pytest.mark.equation("eq-initialization-default-floor", tolerance=1e-13)
