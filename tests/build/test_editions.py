@@ -52,6 +52,7 @@ PLANTED = """
 <div class="screen-only">screen words</div><button>press words</button><p hidden>hidden words</p>
 <p><a href="https://example.org/away">elsewhere</a> and <a href="https://doi.org/10.1/2">doi:10.1/2</a>
 and <a href="search.html">a page of the site alone</a> and <a href="second.html">the next</a>.</p>
+<ul class="index-entries"><li>term <a href="second.html#second"><strong>2.1</strong></a></li></ul>
 <div class="figure-drawing" style="overflow-x: auto">FIGURE</div>
 """
 
@@ -143,6 +144,14 @@ def test_on_paper_addresses_are_written_out_once(site) -> None:
     assert 'elsewhere</a><span class="address"> (example.org/away)</span> and' in html
     assert html.count("10.1/2") == 2  # the link, and its words
     assert "a page of the site alone and" in html
+
+
+def test_on_paper_the_index_gives_pages(site) -> None:
+    html, _ = on_paper(site)
+    entry = re.search(r"<li>term (.*?)</li>", html)[1]
+    assert entry.startswith('<a href="#second--second"><strong><span ')
+    assert 'data-to="second--second"' in entry
+    assert "2.1" not in entry
 
 
 # ---------------------------------------------------------------- the e-book
