@@ -377,9 +377,7 @@ def print_book(html: Path, pdf: Path) -> int:
     Each time from a page loaded anew: Chromium breaks a page that it has printed before elsewhere.
     """
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium(), args=FLAGS, chromium_sandbox=os.geteuid() != 0
-        )
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         width = (PAGE[0] - 2 * MARGIN) / 25.4 * 96
         shown: dict[str, int] = {}
         for round_ in range(1, 5):
