@@ -26,7 +26,7 @@ def links(site: Path) -> str:
 def place(html: str) -> int:
     """Return where the line stands: at the end of the home page's first section."""
     depth = 0
-    for match in SECTION.finditer(html, html.find("</h1>")):
+    for match in SECTION.finditer(html, html.find("</h1>", html.find("<article"))):
         depth += -1 if match[1] else 1
         if depth <= 0:
             return match.start()
