@@ -390,6 +390,7 @@ def test_options_that_have_no_meaning_are_refused_before_any_weight_changes(data
             '^loss_fn must return a number, got reduction "none". Use "mean".$',
         ),
         ({"validation": (X, y[:-1])}, ValueError, "20 labels, got 19"),
+        ({"validation": (X, y - 1)}, ValueError, "labels from 0 to 1, got -1"),
         ({"validation": (X.T, y)}, ValueError, "Did you pass X.T"),
         ({"epochs": 1.5}, TypeError, "epochs must be an integer"),
         ({"batch_size": -1}, ValueError, "batch_size .* got -1"),

@@ -194,6 +194,8 @@ def _ridge(Psi: Array, Y: Array, penalty: float) -> tuple[Array, Array]:
     psi_mean = Psi.mean(axis=0, dtype=float).astype(Psi.dtype)
     y_mean = Y.mean(axis=0, dtype=float)
     Psi, Y = Psi - psi_mean, Y - y_mean.astype(Y.dtype)
+    if np.float16 in (Psi.dtype, Y.dtype):  # which linear algebra does not take
+        Psi, Y = Psi.astype(np.float32), Y.astype(np.float32)
     if penalty == 0:
         W = np.linalg.lstsq(Psi, Y, rcond=None)[0].T
     else:

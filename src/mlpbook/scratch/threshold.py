@@ -35,8 +35,8 @@ class Certificate(NamedTuple):
 
 def _centred(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     """Return X (N, D) and r (N,), both of mean 0: a shift of X is absorbed by b."""
-    X = check_matrix(X, "X")
-    y = check_matrix(y, "y", 1, n_samples=len(X))
+    X = check_matrix(X, "X").astype(float)
+    y = check_matrix(y, "y", 1, n_samples=len(X)).astype(float)
     return X - X.mean(axis=0), (y - y.mean())[:, 0]
 
 

@@ -158,8 +158,8 @@ def _check_data(
     X = check_matrix(X, "X", model.n_in).astype(dtype, copy=False)
     n_out = X.shape[1] if model.n_out is None else model.n_out
     if check_array(y, "y").ndim == 1:
-        y = check_labels(y)
+        y = check_labels(y, len(X), n_out)
     else:
         y = check_matrix(y, "y", n_out, n_samples=len(X)).astype(dtype, copy=False)
-    loss_fn.check(np.zeros((len(X), n_out)), y)  # as many labels as samples, and in range
+    loss_fn.check(np.zeros((len(X), n_out)), y)
     return X, y
