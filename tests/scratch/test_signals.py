@@ -124,3 +124,17 @@ def test_relu_correlation_at_known_angles():
 
 def test_relu_correlation_takes_numbers_that_rounding_put_outside():
     assert relu_correlation(1 + 1e-12) == 1
+
+
+def test_the_narrowest_layer_and_a_negative_factor():
+    W = scaled_normal(9.0)(4, 1, rng=np.random.default_rng(3))
+    assert pytest.approx(W) == 3 * np.random.default_rng(3).standard_normal((4, 1))
+    with pytest.raises(ValueError, match="^factor must be a finite number at least 0, got -1"):
+        scaled_normal(-1.0)
+
+
+def test_correlations_beside_the_ends_count_as_the_ends():
+    # rounding may leave a correlation of 1 + 1e-16, whose arc cosine does not exist
+    beyond = relu_correlation(np.array([-1 - 1e-15, 1 + 1e-15]))
+    assert beyond == pytest.approx([0, 1], abs=1e-12)
+    assert relu_correlation(np.array([0, 1])) == pytest.approx([1 / np.pi, 1])  # integers, too

@@ -240,6 +240,7 @@ def test_divergence_names_step_loss_and_rate(rng):
     words = str(caught.value)
     step = int(re.search(r"diverged at step (\d+)", words)[1])
     last = descend(params, X, Y, lr=1000.0, n_steps=step - 1).total[-1]  # one step less does not
+    assert np.isfinite(last)
     assert words == (
         f"descent must stay finite, but diverged at step {step}: the last finite "
         f"objective was {last:.4g}, the learning rate 1000. Use a smaller rate."
