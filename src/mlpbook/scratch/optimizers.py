@@ -123,8 +123,9 @@ class SGD(Optimizer):
         self.velocities = self._zeros()
 
     def step(self, gradients: Sequence[Array]) -> None:
-        """Move every parameter against its gradient, in place; gradients have their shapes."""
-        for p, g, v in zip(self.vectors, self._matched(gradients), self.velocities, strict=True):
+        """Step, in place; gradients have the parameters' shapes."""
+        matched = self._matched(gradients)
+        for p, g, v in zip(self.vectors, matched, self.velocities, strict=True):
             if self.weight_decay:
                 g = g + self.weight_decay * p
             v *= self.momentum
@@ -266,7 +267,7 @@ class Adam(Optimizer):
         self.means, self.squares = self._zeros(), self._zeros()
 
     def step(self, gradients: Sequence[Array]) -> None:
-        """Move every parameter, in place; gradients have the parameters' shapes."""
+        """Step, in place; gradients have the parameters' shapes."""
         vectors = zip(self.vectors, self._matched(gradients), strict=True)
         self.t += 1
         beta_1, beta_2 = self.betas
