@@ -13,6 +13,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from copy import deepcopy
 from datetime import datetime
 from html import escape
@@ -249,6 +250,16 @@ def fit_figures(html: str) -> str:
     return FIGURE.sub(fit, html)
 
 
+def check_ids(html: str) -> None:
+    """Refuse an id that stands twice, and a link whose place is not there."""
+    ids = Counter(re.findall(r'\sid="([^"]+)"', html))
+    twice = sorted(name for name, n in ids.items() if n > 1)
+    wanted = set(re.findall(r'(?:<a\b[^>]*? href="#|data-to=")([^"]+)"', html))
+    gone = sorted(wanted - set(ids))
+    if twice or gone:
+        raise SystemExit(f"On paper, ids that stand twice: {twice}; places that are gone: {gone}.")
+
+
 SHEETS = ("widgets.css", "print.css")
 SHORT = 24  # lines of code that stay together on a page
 
@@ -258,7 +269,8 @@ def assemble(book: Book, art: bytes, root: Path = ROOT) -> tuple[str, list[str]]
     for chapter in [book.home, *book.chapters()]:
         bound.prefix_ids(chapter)
         rewrite_links(book, chapter)
-        shift_headings(chapter.body) if chapter is not book.home else None
+        if chapter is not book.home:
+            shift_headings(chapter.body)
         for code in chapter.body.iter("pre"):
             if code.text_content().count("\n") <= SHORT:
                 code.set("class", f"{code.get('class', '')} short".strip())
@@ -286,6 +298,7 @@ def assemble(book: Book, art: bytes, root: Path = ROOT) -> tuple[str, list[str]]
             running_feet(book),
         ]
     )
+    check_ids(drawn)
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f"<title>{escape(book.title)}</title>\n<style>\n{style}</style></head>\n<body>"

@@ -146,6 +146,17 @@ def test_on_paper_addresses_are_written_out_once(site) -> None:
     assert "a page of the site alone and" in html
 
 
+def test_an_id_that_stands_twice_or_nowhere_is_refused() -> None:
+    paper.check_ids('<p id="a"></p><a class="b" href="#a"></a><span data-to="a"></span>')
+    for html, words in {
+        '<p id="a"></p><p id="a"></p>': r"twice: \['a'\]",
+        '<a class="b" href="#c"></a>': r"gone: \['c'\]",
+        '<span data-to="d"></span>': r"gone: \['d'\]",
+    }.items():
+        with pytest.raises(SystemExit, match=words):
+            paper.check_ids(html)
+
+
 def test_on_paper_the_index_gives_pages(site) -> None:
     html, _ = on_paper(site)
     entry = re.search(r"<li>term (.*?)</li>", html)[1]
