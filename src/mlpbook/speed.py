@@ -19,7 +19,6 @@ from mlpbook import experiments
 
 __all__ = ["Accuracy", "Ratio", "Record", "Row", "accuracies", "load", "paired_ratio", "table"]
 
-_RECORD = Path(__file__).resolve().parents[2] / "book" / "records" / "speed.json"
 _CURE = "Make it with: make bench"
 
 _EXPERIMENTS = {"pytorch": "augmented_pytorch", "numpy": "augmented_numpy"}
@@ -235,7 +234,8 @@ def load(path: Path | None = None) -> Record:
     Parameters
     ----------
     path : pathlib.Path, optional
-        The file; by default ``book/records/speed.json`` of the checkout that this package is in.
+        The file; by default ``book/records/speed.json`` of the checkout that this package is in, or
+        the copy that an installed package carries.
 
     Raises
     ------
@@ -244,7 +244,7 @@ def load(path: Path | None = None) -> Record:
     ValueError
         If it is damaged.
     """
-    path = path or _RECORD
+    path = path or experiments._stored("speed.json")
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

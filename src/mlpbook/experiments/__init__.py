@@ -260,6 +260,12 @@ class Record:
         return _digest(self.fields["module"]) != str(self.fields["digest"])
 
 
+def _stored(file: str) -> Path:
+    """Return a record's place: in the checkout, or where an installed package has its copy."""
+    checkout, installed = _RECORDS / file, _PACKAGE / "records" / file
+    return installed if installed.exists() and not checkout.exists() else checkout
+
+
 def load(name: str, path: Path | None = None) -> Record:
     """Read an experiment's record.
 
@@ -268,7 +274,8 @@ def load(name: str, path: Path | None = None) -> Record:
     name : str
         The experiment's name.
     path : pathlib.Path, optional
-        The file; by default ``book/records/NAME.json`` in the checkout that this package is in.
+        The file; by default ``book/records/NAME.json`` in the checkout that this package is in, or
+        the copy that an installed package carries.
 
     Raises
     ------
@@ -281,7 +288,7 @@ def load(name: str, path: Path | None = None) -> Record:
     >>> len(record.values("test_error")) == len(record.seeds)
     True
     """
-    path = path or _RECORDS / f"{name}.json"
+    path = path or _stored(f"{name}.json")
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
