@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mlpbook.scratch import layers
-from mlpbook.scratch.layers import Dropout, Linear, Residual
+from mlpbook.scratch.layers import Dropout, Linear, Residual, _ones
 
 ACTIVATIONS = [
     "Identity",
@@ -253,3 +253,8 @@ def test_residual_layers_must_exist_and_keep_the_shape(rng):
     )
     with pytest.raises(ValueError, match=words):
         Residual([Linear(3, 1, rng=rng)]).forward(np.ones((4, 3)))
+
+
+def test_ones_that_many_steps_share_cannot_be_changed():
+    with pytest.raises(ValueError, match="read-only"):
+        _ones(3, np.dtype(float))[0] = 2
