@@ -68,11 +68,12 @@ class Normalization(Layer):
         return dY * self.scale
 
     def _unnormalize(self, dX_hat: Array, axis: int) -> Array:
-        """Return the adjoint of the input, from that of the normalized input."""
+        """Return dX from dX_hat, both of one shape, (N, n)."""
         X_hat = self._X_hat
         along_ones = dX_hat.mean(axis=axis, keepdims=True)
         along_X_hat = (dX_hat * X_hat).mean(axis=axis, keepdims=True)
-        return np.asarray(self._per_s * (dX_hat - along_ones - X_hat * along_X_hat))
+        dX = self._per_s * (dX_hat - along_ones - X_hat * along_X_hat)
+        return np.asarray(dX)
 
 
 class BatchNorm(Normalization):
@@ -130,19 +131,21 @@ class BatchNorm(Normalization):
         self.running_mean, self.running_var = np.zeros_like(self.shift), np.ones_like(self.scale)
 
     def forward(self, X: Array) -> Array:
-        """Normalize each feature of X (N, n): over the batch, or by the running statistics."""
+        """Normalize X (N, n) by the batch's or the running statistics."""
         self._over_batch = self.training
         if not self.training:
             return self._scale(X, self.running_mean, self.running_var)
         n = len(X)
         if n < 2:
             raise ValueError(
-                "X must have at least 2 samples when a batch normalization is trained, got 1. "
-                "Use a batch size that leaves no single sample over, or model.eval()."
+                "X must have at least 2 samples when a batch normalization "
+                "is trained, got 1. Use a batch size that leaves no single "
+                "sample over, or model.eval()."
             )
         mean, variance = X.mean(axis=0), X.var(axis=0)
         self.running_mean += self.momentum * (mean - self.running_mean)
-        self.running_var += self.momentum * (variance * (n / (n - 1)) - self.running_var)
+        unbiased = variance * (n / (n - 1))
+        self.running_var += self.momentum * (unbiased - self.running_var)
         return self._scale(X, mean, variance)
 
     def backward(self, dZ: Array) -> Array:
