@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mlpbook.scratch import threshold
 from mlpbook.scratch.threshold import (
     _bound_cells,
     prove_below,
@@ -165,8 +166,25 @@ def test_running_out_of_cells_proves_nothing(rng):
     X, y = rng.standard_normal((30, 5)), rng.standard_normal((30, 1))
     low = threshold_lower(X, y, rng=rng)[0]
     certificate = prove_below(X, y, 1.001 * low, max_cells=20)
-    assert not certificate.proven
+    assert certificate.proven is False
     assert certificate.n_cells > 20
+
+
+def test_as_many_cells_as_are_needed_are_enough():
+    X, y = [[-1.0], [1.0]], [[0.0], [2.0]]
+    assert prove_below(X, y, 100.0) == (True, 24)  # 12 for each sign, none of them split
+    assert prove_below(X, y, 100.0, max_cells=24).proven
+    assert not prove_below(X, y, 100.0, max_cells=23).proven
+
+
+def test_cells_may_be_bounded_a_few_at_a_time(rng, monkeypatch):
+    X, y = rng.standard_normal((8, 3)), rng.standard_normal((8, 1))
+    low = threshold_lower(X, y, rng=rng)[0]
+    at_once = prove_below(X, y, 1.02 * low)
+    assert at_once.proven
+    for size in (5, 12):
+        monkeypatch.setattr(threshold, "_AT_ONCE", size)
+        assert prove_below(X, y, 1.02 * low) == at_once
 
 
 def test_wrong_arguments_are_refused(rng):
