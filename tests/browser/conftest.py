@@ -114,6 +114,13 @@ def page_names(folder: Path) -> list[str]:
     return [file.as_posix() for file in files if "_static" not in file.parts]
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that asks for `each_page` once for every page of the built site."""
+    if "each_page" in metafunc.fixturenames:
+        names = page_names(Path(metafunc.config.getoption("--site")).resolve())
+        metafunc.parametrize("each_page", names or ["index.html"])  # `folder` says what is missing
+
+
 # ---------------------------------------------------------------- the browser
 
 
@@ -127,11 +134,15 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="session")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     """Start the browser."""
-    program = (
-        os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    )
+    named = os.environ.get("CHROMIUM")
+    found = [shutil.which(name) for name in ([named] if named else ["chromium", "google-chrome"])]
+    program = next(filter(None, found), None)
     if not program:
-        pytest.exit("there is no Chromium here: name one in the variable CHROMIUM.", returncode=3)
+        pytest.exit(
+            f"there is no {named or 'Chromium'} here. As root on Debian: apt-get install chromium;"
+            " or name one: CHROMIUM=/path/to/chromium make browser",
+            returncode=3,
+        )
     browser = playwright.chromium.launch(
         executable_path=program, args=FLAGS, chromium_sandbox=os.geteuid() != 0
     )
@@ -219,3 +230,20 @@ def phone(new_context: Callable[..., BrowserContext], probe: Probe) -> Iterator[
     page = new_context(viewport=size, has_touch=True, is_mobile=True).new_page()
     yield page
     assert probe.faults == []
+
+
+@pytest.fixture
+def lay_out() -> Callable[[Page], None]:
+    """Return what lays out all of a page, which else waits for scrolling, and stops what moves."""
+
+    def all_of(page: Page) -> None:
+        page.evaluate(
+            """() => {
+              const sheet = new CSSStyleSheet();
+              sheet.replaceSync(`* { content-visibility: visible !important;
+                transition: none !important; scroll-behavior: auto !important }`);
+              document.adoptedStyleSheets.push(sheet);
+            }"""
+        )
+
+    return all_of
