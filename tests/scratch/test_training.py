@@ -416,9 +416,11 @@ def test_options_that_have_no_meaning_are_refused_before_any_weight_changes(data
 def test_an_optimizer_over_other_parameters_is_refused_and_a_plain_list_is_not(data):
     X, y = data
     model, other = network(), network()
-    with pytest.raises(
-        ValueError, match=r"optimizer must be over this model's parameters.*Make it"
-    ):
+    words = (
+        r"^optimizer must be over this model's parameters, got one over others\. "
+        r"Make it from model.parameters\(\), after the last change of a layer\.$"
+    )
+    with pytest.raises(ValueError, match=words):
         run(model, X, y, optimizer=SGD(other.parameters(), 0.1))
     run(other, X, y)
     run(model, X, y, optimizer=SGD(list(model.parameters()), 0.1))
