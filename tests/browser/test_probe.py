@@ -5,10 +5,7 @@ import pytest
 PLANTED = {
     "request elsewhere": ("new Image().src = 'http://127.0.0.1:9/x.png'", "http://127.0.0.1:9/"),
     "outside the base path": ("fetch('/other.js')", "request elsewhere"),
-    "failed request": (
-        "new Image().src = 'http://127.0.0.1:9/x.png'",
-        "failed request: http://127",
-    ),
+    "failed request": ("fetch('cut.js')", "failed request: http://127"),
     "missing file": ("fetch('missing.js')", "status 404"),
     "script error": ("setTimeout(() => { throw Error('planted') })", "script error: planted"),
     "console error": ("console.error('planted')", "console error: planted"),
@@ -20,6 +17,7 @@ PLANTED = {
 def test_a_planted_fault_is_seen(fault, new_context, probe):
     script, words = PLANTED[fault]
     page = new_context().new_page()
+    page.route("**/cut.js", lambda route: route.abort("connectionrefused"))
     page.goto("index.html")
     assert probe.faults == []
     page.evaluate(f"() => {{ {script} }}")
