@@ -188,3 +188,21 @@ def test_a_planted_fault_is_found(fault, open_page):
     page.evaluate(PLANT, html)
     found = check(page)
     assert any(words in fault for fault in found), found
+
+
+MOVING = """() => [...document.querySelectorAll("*")].filter(e => {
+  const { transitionDuration, animationDuration, scrollBehavior } = getComputedStyle(e);
+  const durations = `${transitionDuration},${animationDuration}`.split(",").map(parseFloat);
+  return scrollBehavior === "smooth" || durations.some(seconds => seconds > 0.001);
+}).length"""
+
+
+@pytest.mark.parametrize("name", ["index.html", "part1-representing/one-neuron.html"])
+def test_nothing_moves_for_readers_who_ask_for_that(new_context, name):
+    found = {}
+    for wish in ("no-preference", "reduce"):
+        page = new_context(reduced_motion=wish).new_page()
+        page.goto(name)
+        found[wish] = page.evaluate(MOVING)
+    assert found["no-preference"] > 0
+    assert found["reduce"] == 0
