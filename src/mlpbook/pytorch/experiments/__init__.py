@@ -1,0 +1,1 @@
+"""Experiments that need PyTorch: see `mlpbook.experiments`."""
