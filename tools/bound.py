@@ -23,6 +23,8 @@ import yaml
 from lxml.html import HtmlElement, fragment_fromstring
 from lxml.html import builder as E
 
+from delivery import styles_for_classes
+
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "multilayer-perceptrons"  # of the editions' files
 SUBTITLE = "From one neuron to PyTorch, every equation tested, every page executed"
@@ -213,7 +215,7 @@ def read_chapter(site: Path, docname: str, drawings: Drawings) -> Chapter:
     path = site / f"{docname}.html"
     if not path.exists():
         raise SystemExit(f"{path} is missing. Build the whole site first: make book")
-    html = ARTICLE.search(path.read_text(encoding="utf-8"))
+    html = ARTICLE.search(styles_for_classes(path.read_text(encoding="utf-8")))
     if html is None:
         raise SystemExit(f"{path} has no <article>. Was it written by this book's build?")
     body = fragment_fromstring(drawings.take_out(html[1]), create_parent="section")
@@ -260,9 +262,9 @@ SCREEN_ATTRIBUTES = ("tabindex", "title", "data-key")
 
 def only_for_screens(body: HtmlElement) -> None:
     """Drop what unfolds, copies, scrolls or asks for a click; open the rest."""
-    for details in with_class(body, "equation-test-source"):
-        details.addprevious(name_of_test(details))
-        details.drop_tree()
+    for line in with_class(body, "equation-test-source"):
+        line.addprevious(name_of_test(line))
+        line.drop_tree()
     for element in list(body.iter()):
         if not isinstance(element.tag, str):  # a comment
             element.drop_tree()
@@ -282,14 +284,10 @@ def only_for_screens(body: HtmlElement) -> None:
             element.attrib.pop("aria-label", None)
 
 
-TEST_NAME = re.compile(r"^(?:async )?def (test_\w+)", re.MULTILINE)
-
-
-def name_of_test(details: HtmlElement) -> HtmlElement:
-    """Say where a test stands, instead of its source."""
-    place = details.find(".//code").text_content()
-    name = TEST_NAME.search(details.find(".//pre").text_content())
-    return E.P(E.CODE(place), " ", E.CODE(name[1] if name else ""), E.CLASS("equation-test-place"))
+def name_of_test(line: HtmlElement) -> HtmlElement:
+    """Say where a test stands, without the link to its source."""
+    name, place = (code.text_content() for code in line.iter("code"))
+    return E.P(E.CODE(place), " ", E.CODE(name), E.CLASS("equation-test-place"))
 
 
 def describe_formulas(body: HtmlElement, drawings: Drawings) -> None:

@@ -2,9 +2,13 @@
 
 Reads files only. Reports each fault as ``page:line: what is wrong``, and exits with 1 if there is
 any: tracebacks and error reports, code without outputs, raw TeX, pictures without a text, memory
-addresses, requests to another host, and links or anchors that lead nowhere.
+addresses, requests to another host, links or anchors that lead nowhere, pages that weigh too much
+or that a content-security policy does not guard.
 """
 
+import base64
+import gzip
+import hashlib
 import json
 import re
 import sys
@@ -46,6 +50,14 @@ RAW_TEX = re.compile(
 LOCAL_PATH = re.compile(r"(?:/home|/root|/Users|/tmp|C:\\Users)/?[\w.-]+|\S*site-packages\S*")
 TRACEBACK = re.compile(r"Traceback \(most recent call last\)")
 
+# What a first view may cost: the page, and all that it loads without being asked.
+BUDGET = 350_000  # bytes, compressed as servers do it
+FONT = re.compile(r"""@font-face\s*\{[^}]*?url\(["']?([^"')]+)""")
+POLICY = {
+    "default-src 'none'", "img-src 'self' data:", "font-src 'self'", "connect-src 'self'",
+    "form-action 'self'", "base-uri 'none'", "object-src 'none'",
+}  # fmt: skip
+
 
 @dataclass
 class Page(HTMLParser):
@@ -57,7 +69,9 @@ class Page(HTMLParser):
     links: list[tuple[int, str]] = field(default_factory=list)
     n_code: int = 0
     n_outputs: int = 0
-    in_main: bool = False
+    policy: str | None = None
+    loads: list[str] = field(default_factory=list)
+    inline: list[tuple[int, str, str]] = field(default_factory=list)  # line, script or style, text
 
     def __post_init__(self) -> None:
         """Read the file."""
@@ -90,6 +104,7 @@ class Page(HTMLParser):
         if "formula-error" in classes:
             self.fault("a formula could not be set")
         self.check_requests(tag, values)
+        self.check_guard(tag, values)
         if tag == "img":
             self.check_picture(values)
         if tag == "svg" and "img" in values.get("role", ""):
@@ -117,6 +132,25 @@ class Page(HTMLParser):
                     self.fault(f"<{tag}> asks another host: {part.strip()}")
         for address in CSS_ADDRESS.findall(values.get("style", "")):
             self.fault(f"a style asks another host: {address}")
+
+    def check_guard(self, tag: str, values: dict[str, str]) -> None:
+        """Note what the page loads and what its policy says; report what no policy can allow."""
+        if tag == "meta" and values.get("http-equiv", "").lower() == "content-security-policy":
+            self.policy = values.get("content", "")
+        if tag == "link" and "stylesheet" in values.get("rel", ""):
+            self.loads.append(values.get("href", ""))
+        if tag == "script" and values.get("src"):
+            self.loads.append(values["src"])
+        elif tag in {"script", "style"}:
+            self.inline.append((self.getpos()[0], tag, ""))
+        if (tag in {"script", "style"} or self.loads) and self.policy is None:
+            self.policy = ""  # one that comes later guards nothing that came before
+            self.fault("no content-security policy stands before what it is to guard")
+        for name, value in values.items():
+            if name == "style" or name.startswith("on"):
+                self.fault(f"the policy forbids the attribute {name}={value[:40]!r}")
+            elif value.lower().startswith("javascript:"):
+                self.fault(f"the policy forbids the address {value[:40]!r}")
 
     def check_picture(self, values: dict[str, str]) -> None:
         """Report a picture without words, or with a file's name for words."""
@@ -146,6 +180,9 @@ class Page(HTMLParser):
             for address in CSS_ADDRESS.findall(data):
                 self.fault(f"a style asks another host: {address}")
         if tags & {"script", "style"}:
+            if self.inline and self.stack[-1][0] == self.inline[-1][1]:
+                line, tag, text = self.inline[-1]
+                self.inline[-1] = (line, tag, text + data)
             return
         classes = set().union(*(classes for _, classes in self.stack)) if self.stack else set()
         if TRACEBACK.search(data) and "tag_raises-exception" not in classes:
@@ -159,9 +196,46 @@ class Page(HTMLParser):
             self.fault(f"raw TeX stands in the page: {match[0]}")
 
 
+def faults_of_policy(page: Page) -> Iterator[tuple[int, str]]:
+    """Yield what a page's policy allows too much, or forgets."""
+    policy = [part.strip() for part in (page.policy or "").split(";")]
+    for part in sorted(POLICY - set(policy)):
+        yield 1, f"the content-security policy lacks {part}"
+    allowed = {part.split()[0]: set(part.split()[1:]) for part in policy if part}
+    for name, sources in allowed.items():
+        for source in sorted(sources - {"'self'", "'none'", "data:"}):
+            if not source.startswith("'sha256-"):
+                yield 1, f"the content-security policy allows {name} {source}"
+    for line, tag, text in page.inline:
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        if f"'sha256-{digest}'" not in allowed.get(f"{tag}-src", ()):
+            yield line, f"the content-security policy does not allow this <{tag}>"
+
+
+def packed(path: Path) -> int:
+    """Return a file's size on its way; fonts and pictures are packed already."""
+    data = path.read_bytes() if path.exists() else b""
+    text = path.suffix in {".html", ".css", ".js", ".svg"}
+    return len(gzip.compress(data, 6)) if text else len(data)
+
+
+def first_view(page: Page) -> int:
+    """Return the bytes that a page's first view costs: itself, style sheets, scripts, fonts."""
+    files = {page.path}
+    for address in page.loads:
+        files.add((page.path.parent / unquote(urlsplit(address).path)).resolve())
+    for sheet in [path for path in files if path.suffix == ".css" and path.exists()]:
+        for address in FONT.findall(sheet.read_text(encoding="utf-8")):
+            files.add((sheet.parent / address).resolve())
+    return sum(packed(path) for path in files)
+
+
 def faults_of_page(page: Page, source: Path | None) -> Iterator[tuple[int, str]]:
     """Yield the faults of one page."""
     yield from page.faults
+    yield from faults_of_policy(page)
+    if (weight := first_view(page)) > BUDGET:
+        yield 1, f"the first view weighs {weight:,} bytes compressed; {BUDGET:,} are allowed"
     if page.n_code and not page.n_outputs:
         yield 1, "the page shows code and no output"
     if source is not None and source.exists():
@@ -228,8 +302,9 @@ def main(arguments: list[str]) -> int:
     found = check(site)
     for words in found:
         print(words)
-    n_pages = sum(1 for path in site.rglob("*.html") if "_static" not in path.parts)
-    print(json.dumps({"pages": n_pages, "faults": len(found)}))
+    paths = [path for path in site.rglob("*.html") if "_static" not in path.parts]
+    heaviest = max((first_view(Page(path.resolve())) for path in paths), default=0)
+    print(json.dumps({"pages": len(paths), "faults": len(found), "heaviest": heaviest}))
     return bool(found)
 
 

@@ -345,7 +345,6 @@ def find_repository(app: Sphinx, config: Config) -> None:
     """
     config.book_repository = config.html_theme_options.get("repository_url") or ""
     config.book_repository = repository(config)
-    config.templates_path.insert(0, str(Path(__file__).with_name("templates")))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

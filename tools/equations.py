@@ -14,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 from docutils import nodes
@@ -250,12 +251,7 @@ def reading_order(env: BuildEnvironment, docname: str) -> Iterator[str]:
         yield from reading_order(env, child)
 
 
-def raw(html: str) -> nodes.raw:
-    """Return a piece of HTML."""
-    return nodes.raw("", html, format="html")
-
-
-def describe_test(app: Sphinx, test: Test) -> list[nodes.Node]:
+def describe_test(app: Sphinx, docname: str, test: Test) -> list[nodes.Node]:
     """Return what the index says of one test."""
     line = nodes.paragraph(classes=["equation-test-summary"])
     line += nodes.Text(f"{test.words} ")
@@ -266,12 +262,48 @@ def describe_test(app: Sphinx, test: Test) -> list[nodes.Node]:
     if test.printed:
         tolerance += "; a slip in the TeX fails this test"
     line += nodes.inline("", f"{tolerance}.", classes=["equation-test-tolerance"])
-    code = nodes.literal_block(test.source, test.source, language="python")
-    opening = (
-        '<details class="equation-test-source"><summary>The test, in <code>'
-        f"{test.place}</code></summary>"
-    )
-    return [line, raw(opening), code, raw("</details>")]
+    page = app.builder.get_relative_uri(docname, source_page(docname, test.path))
+    name = nodes.literal("", test.name)
+    where = nodes.paragraph("", "The test: ", classes=["equation-test-source"])
+    where += nodes.reference("", "", name, refuri=f"{page}#{test.name}", internal=True)
+    where += nodes.Text(" in ")
+    where += nodes.literal("", test.place)
+    return [line, where]
+
+
+def source_page(index: str, path: Path) -> str:
+    """Return the name of the page that shows a file of tests."""
+    return f"{index.rpartition('/')[0]}/tests/{path.stem}".lstrip("/")
+
+
+def show_sources(app: Sphinx) -> Iterator[tuple[str, dict, str]]:
+    """Yield a page for each file of tests; each test has a place of its own in it."""
+    index = getattr(app.env, "book_equation_index", None)
+    if app.builder.name != "html" or not index:
+        return
+    files: dict[Path, dict[str, str]] = {}
+    for tests in app.book_tests.values():
+        for test in tests:
+            files.setdefault(test.path, {})[test.name] = test.source
+    for path, sources in sorted(files.items()):
+        text = path.read_text(encoding="utf-8")
+        starts = sorted((text.index(source), name) for name, source in sources.items())
+        ends = [start for start, _ in starts[1:]] + [len(text)]
+        pieces = [("", text[: starts[0][0]])]
+        pieces += [(name, text[start:end]) for (start, name), end in zip(starts, ends, strict=True)]
+        body = [f"<section><h1>{path.name}</h1>"]
+        target = app.builder.get_relative_uri(source_page(index, path), index)
+        title = escape(app.env.titles[index].astext())
+        body.append(f'<p>Tests of equations, from <a href="{target}">{title}</a>.</p>')
+        for name, piece in pieces:
+            code = app.builder.highlighter.highlight_block(piece.rstrip(), "python")
+            mark = f' id="{name}"' if name else ""
+            body.append(f'<div class="highlight-python notranslate"{mark}>{code}</div>')
+        place = path.relative_to(ROOT).as_posix()
+        described = f"The tests of the book's equations in {place}, in full."
+        metatags = f'<meta name="description" content="{described}" />\n'
+        context = {"title": place, "body": "\n".join([*body, "</section>"]), "metatags": metatags}
+        yield source_page(index, path), context, "page.html"
 
 
 def describe_equation(app: Sphinx, docname: str, equation: Equation) -> nodes.container:
@@ -287,7 +319,7 @@ def describe_equation(app: Sphinx, docname: str, equation: Equation) -> nodes.co
     )
     entry += nodes.math_block(equation.latex, equation.latex, nowrap=False, number=None)
     for test in app.book_tests.get(equation.label, []):
-        entry += describe_test(app, test)
+        entry += describe_test(app, docname, test)
     return entry
 
 
@@ -343,4 +375,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("env-get-updated", compare, priority=900)  # figure numbers are known
     app.connect("doctree-resolved", mark)
     app.connect("doctree-resolved", write_index)
+    app.connect("html-collect-pages", show_sources)
     return {"parallel_read_safe": False, "parallel_write_safe": False}

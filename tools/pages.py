@@ -1,10 +1,11 @@
-"""What every finished page has: a description of its own, and no more scripts than it needs.
+"""What every finished page has: a description of its own, and markup without the theme's faults.
 
-The theme's pages carry 1.5 MB of icons as a script, although the same icons come from a font, and
-scripts that hold up the page. They are put right in the finished files.
+Ids that stand twice, labels that say nothing, boxes that only a script folds, and what the keyboard
+cannot reach are put right in the finished files.
 """
 
 import re
+from html import unescape
 from pathlib import Path
 
 from docutils import nodes
@@ -46,12 +47,6 @@ def plain_text(node: nodes.Node) -> str:
 
 # ---------------------------------------------------------------- the finished files
 
-ICONS = re.compile(
-    r"\s*<!-- So that users can add custom icons -->\s*<script[^>]*fontawesome\.js[^>]*></script>"
-)
-VIEWPORT = re.compile(
-    r'(<meta name="viewport"[^>]*>)(.*?)\s*<meta name="viewport"[^>]*>', re.DOTALL
-)
 BLOCKING = re.compile(
     r'<script((?: (?!defer)[\w-]+="[^"]*")* src="[^"]+"(?: [\w-]+="[^"]*")*)></script>'
 )
@@ -66,23 +61,58 @@ SEARCH_LABEL = re.compile(
 # The book's title stands outside every landmark.
 HOME = re.compile(r'<div class="sidebar-primary-item">(?=\s*<a class="navbar-brand logo")')
 TABLE = re.compile(r'<table class="table">(?=(.*?)</thead>)', re.DOTALL)
-AT_ONCE = ("documentation_options.js",)  # the inline scripts of each page read it
 
 
 def tidy(html: str) -> str:
-    """Drop what is there twice or for nothing; let no script hold up the page."""
+    """Put the markup of one page right; let no script hold up the page."""
     html = SHARED_ID.sub("", html).replace(*PROOF)
     html = SEARCH_LABEL.sub(r"\1", HIDING_LABEL.sub(r"\1", html))
     html = html.replace('role="doc-biblioentry"', 'role="listitem"')
     html = TABLE.sub(reachable, html)
     html = HOME.sub('<div class="sidebar-primary-item" role="navigation" aria-label="Book">', html)
-    html = VIEWPORT.sub(r"\1\2", ICONS.sub("", html))
+    html = LONG_LINES.sub(reachable_code, fold(html)).replace(' data-theme="auto"', "", 1)
 
     def defer(match: re.Match[str]) -> str:
-        at_once = " defer" in match[1] or any(name in match[1] for name in AT_ONCE)
-        return match[0] if at_once else f"<script defer{match[1]}></script>"
+        return match[0] if " defer" in match[1] else f"<script defer{match[1]}></script>"
 
     return BLOCKING.sub(defer, html)
+
+
+# Boxes of the class `dropdown` are folded by the browser, without a script.
+FOLDED = re.compile(
+    r'<div class="([^"]*\bdropdown\b[^"]*)"([^>]*)>\s*<p class="admonition-title">(.*?)</p>'
+)
+DIVISION = re.compile(r"<div\b|</div>")
+
+
+def fold(html: str) -> str:
+    """Turn the boxes that are to be folded into ``<details>``."""
+    for match in reversed(list(FOLDED.finditer(html))):
+        depth = 1
+        for division in DIVISION.finditer(html, match.end()):
+            depth += -1 if division[0] == "</div>" else 1
+            if depth == 0:
+                break
+        opening = f'<details class="{match[1]}"{match[2]}>'
+        title = re.sub(r"</?a\b[^>]*>", "", match[3])  # a click here unfolds, and leads nowhere
+        summary = f'<summary class="admonition-title">{title}</summary>'
+        inside = html[match.end() : division.start()]
+        html = (
+            f"{html[: match.start()]}{opening}\n{summary}{inside}</details>{html[division.end() :]}"
+        )
+    return html
+
+
+# A line of more signs than a phone's column scrolls, and the keyboard must reach what scrolls.
+PHONE_SIGNS = 40
+LONG_LINES = re.compile(r"<pre>(.*?)</pre>", re.DOTALL)
+
+
+def reachable_code(match: re.Match[str]) -> str:
+    """Let the keyboard reach code with long lines."""
+    text = unescape(re.sub(r"<[^>]*>", "", match[1]))
+    wide = max(map(len, text.splitlines() or [""])) > PHONE_SIGNS
+    return f'<pre tabindex="0">{match[1]}</pre>' if wide else match[0]
 
 
 def reachable(match: re.Match[str]) -> str:
@@ -92,7 +122,7 @@ def reachable(match: re.Match[str]) -> str:
 
 
 def tidy_all(app: Sphinx, exception: Exception | None) -> None:
-    """Put the finished pages right, and drop the files that nothing asks for any more."""
+    """Put the finished pages right."""
     if exception or app.builder.format != "html":
         return
     out = Path(app.outdir)
@@ -102,9 +132,6 @@ def tidy_all(app: Sphinx, exception: Exception | None) -> None:
             better = tidy(html)
             if better != html:
                 path.write_text(better, encoding="utf-8")
-    static = out / "_static"
-    for path in [*static.rglob("*.map"), *(static / "scripts").glob("fontawesome.js*")]:
-        path.unlink(missing_ok=True)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

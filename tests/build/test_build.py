@@ -133,7 +133,10 @@ def test_a_tested_equation_leads_to_its_test_and_back(built) -> None:
     assert 'id="test-eq-first-sum"' in index
     assert 'href="first.html#equation-eq-first-sum"' in index
     assert "Equation (1.1)" in index
-    assert "def" in index.partition("<details")[2]  # the test's source
+    assert 'href="tests/test_first.html#test_the_sum"' in index
+    source = book.page("tests/test_first")
+    assert '<div class="highlight-python notranslate" id="test_the_sum">' in source
+    assert 'href="../equations.html"' in source
     assert "1 equation, 1 test." in index
 
 
