@@ -126,6 +126,7 @@ def open_page(new_context, lay_out):
             has_touch=touched,
             color_scheme="light",
             reduced_motion="reduce",
+            bypass_csp=False,
         ).new_page()
         page.set_default_timeout(60_000)
         page.goto(name, wait_until="networkidle")

@@ -27,6 +27,7 @@ def test_ten_pages_are_photographed(new_context, folder, width, scheme):
         is_mobile=width < 500,
         color_scheme=scheme,
         reduced_motion="reduce",
+        bypass_csp=False,
     )
     page = context.new_page()
     for name in PAGES:
