@@ -1,4 +1,5 @@
-/* Buttons say aloud what they otherwise only show: that code was copied, which colours are chosen. */
+/* Buttons say aloud what they otherwise only show: that code was copied, which colours are chosen.
+   And the page's menu, which opens without a script, closes as menus do. */
 (() => {
   "use strict";
   const status = document.createElement("p");
@@ -24,4 +25,13 @@
       });
     });
   }
+
+  const menu = document.querySelector(".page-menu");
+  if (!menu) return;
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !menu.open) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+  document.addEventListener("click", (event) => menu.contains(event.target) || (menu.open = false));
 })();
