@@ -19,6 +19,7 @@ WITHOUT_DATA = {
     "fig-backprop-filters": IMAGES,
     "fig-backprop-modules": DIAGRAM,
     "fig-calculus-graph": DIAGRAM,
+    "fig-fast-distorted": IMAGES,
     "fig-features-units": IMAGES,
     "fig-mlp-shapes": DIAGRAM,
     "fig-neuron-graph": DIAGRAM,
