@@ -9,7 +9,7 @@ OLDEST ?= .venv-oldest
 PORT ?= 8000
 BIN = $(VENV)/bin
 SITE = _build/html
-NUMPY_ALONE = tests/scratch src/mlpbook/scratch src/mlpbook/loop.py $(foreach m, \
+NUMPY_ALONE = tests/scratch src/mlpbook/scratch src/mlpbook/loop.py src/mlpbook/states.py $(foreach m, \
     autograd data gradient_check history initializers validation,tests/test_$(m).py src/mlpbook/$(m).py)
 
 .DEFAULT_GOAL := help
