@@ -46,9 +46,9 @@ def figure_file(svg: str, palette: dict[str, str], widget_rules: str) -> tuple[s
     root = etree.fromstring(bound.without_variables(svg, palette))
     words = root.findtext("{*}desc") or root.get("aria-label") or ""
     x, y, width, height = map(float, root.get("viewBox").split())
-    pixels = re.search(r"max-width: ([\d.]+)px", root.get("style", ""))
+    pixels = re.search(r"max-width:\s*([\d.]+)px", root.get("style", ""))
     wide = float(pixels[1]) if pixels else width
-    style = re.sub(r"(max-|min-)?(width|height): [^;]+;? ?", "", root.get("style", ""))
+    style = re.sub(r"(?<![\w-])(max-|min-)?(width|height):[^;]+;?\s*", "", root.get("style", ""))
     widget = "widget-svg" in root.get("class", "")
     for name in ("role", "class", "aria-label", "aria-labelledby"):
         root.attrib.pop(name, None)

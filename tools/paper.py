@@ -231,9 +231,7 @@ def running_feet(book: Book) -> str:
     )
 
 
-FIGURE = re.compile(
-    r'(<svg [^>]*class="figure-svg"[^>]*viewBox="0 0 [\d.]+ ([\d.]+)" style=")([^"]*)'
-)
+FIGURE = re.compile(r'<svg [^>]*class="figure-svg[^>]*>')
 SMALLEST = 0.66  # the scale below which a figure's words would be hard to read
 LOWEST = 104  # mm; lower figures need not shrink at all
 
@@ -242,10 +240,10 @@ def fit_figures(html: str) -> str:
     """Let figures be as wide as the column, yet no taller than their words require."""
 
     def fit(match: re.Match[str]) -> str:
-        points = float(match[2])
+        points = float(re.search(r'viewBox="\S+ \S+ \S+ ([\d.]+)"', match[0])[1])
         height = max(LOWEST, SMALLEST * points * 25.4 / 72)
-        style = re.sub(r"min-width: [^;]+; ?", "", match[3])
-        return f"{match[1]}max-height: {height:.0f}mm; {style}"
+        tag = re.sub(r"min-width:[^;\"]+;?\s*", "", match[0])
+        return tag.replace('style="', f'style="max-height: {height:.0f}mm; ', 1)
 
     return FIGURE.sub(fit, html)
 

@@ -124,6 +124,20 @@ def test_on_paper_nothing_is_folded_and_nothing_asks_for_a_screen(site) -> None:
     assert "<math" not in html
     assert "<script" not in html
     assert "min-width: 210px" not in html
+    assert 'style="max-height: 104mm; width: 100%; max-width: 280px;' in html
+
+
+def test_figures_are_fitted_however_their_style_is_written() -> None:
+    tag = (
+        '<svg class="figure-svg" style="width:100%;max-width:680px;min-width:517px;height:auto" '
+        'viewBox="0 0 489 720">'
+    )
+    fitted = paper.fit_figures(tag)
+    assert 'style="max-height: 168mm; width:100%;max-width:680px;height:auto"' in fitted
+    text, _, width = ebook.figure_file(tag + "</svg>", bound.light_palette(), "")
+    assert width == 680
+    assert 'style=""' in text
+    assert 'width="680" height="1001"' in text
 
 
 def test_on_paper_formulas_have_words_and_tests_a_page(site) -> None:
