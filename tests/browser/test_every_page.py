@@ -35,10 +35,15 @@ WIDE = """() => {
   const inside = e => e && e !== document.body
     && (/auto|scroll/.test(getComputedStyle(e).overflowX) || inside(e.parentElement));
   const words = e => `${e.localName}.${e.className} (${e.textContent.trim().slice(0, 40)})`;
+  const right = e => {
+    const { display, overflowX } = getComputedStyle(e), box = e.getBoundingClientRect();
+    const own = display !== "inline" && overflowX === "visible"; // a long word, say
+    return own ? Math.max(box.right, box.left + e.scrollWidth) : box.right;
+  };
   const wide = [...document.querySelectorAll("main *:not(svg *, math, math *)")]
-    .filter(e => e.checkVisibility() && e.getBoundingClientRect().right > width + 1 && !inside(e));
+    .filter(e => e.checkVisibility() && right(e) > width + 1 && !inside(e));
   const all = document.scrollingElement.scrollWidth;
-  return [...(all > width ? [`the page is ${all} px wide`] : []), ...wide.slice(0, 3).map(words)];
+  return [...(all > width ? [`the page is ${all} px wide`] : []), ...wide.slice(-3).map(words)];
 }"""
 
 # Axe reads every element many times, and has no rule for what formulas and pictures consist of,
@@ -160,6 +165,7 @@ PLANTED = {
         '<div data-css="overflow: hidden"><b data-css="display: block; width: 500px">cut</b></div>',
         "cut",
     ),
+    "a long word": (too_wide, f"<p>{'long' * 50}</p>", "longlong"),
     "faint words": (
         inaccessible,
         '<p data-css="color: #777; background: #888">faint</p>',

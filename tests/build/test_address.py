@@ -21,7 +21,8 @@ def test_without_an_address_a_site_claims_none(built) -> None:
     assert not (site / "robots.txt").exists()
     missing = book.page("404")
     assert 'data-page="first.html">First page with …</a>' in missing
-    assert "href=" not in missing
+    assert "://" not in missing
+    assert missing.count("href=") == missing.count('<link rel="icon" href="data:,"') == 1
 
 
 def test_with_an_address_pages_are_canonical_have_cards_and_stand_in_the_map(
