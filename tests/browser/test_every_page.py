@@ -35,9 +35,9 @@ WIDE = """() => {
   const inside = e => e && e !== document.body
     && (/auto|scroll/.test(getComputedStyle(e).overflowX) || inside(e.parentElement));
   const words = e => `${e.localName}.${e.className} (${e.textContent.trim().slice(0, 40)})`;
-  const right = e => {
+  const right = e => { // of the box, and of the words in it
     const { display, overflowX } = getComputedStyle(e), box = e.getBoundingClientRect();
-    const own = display !== "inline" && overflowX === "visible"; // a long word, say
+    const own = display !== "inline" && overflowX === "visible"; // a long word
     return own ? Math.max(box.right, box.left + e.scrollWidth) : box.right;
   };
   const wide = [...document.querySelectorAll("main *:not(svg *, math, math *)")]
