@@ -22,7 +22,9 @@ from mlpbook.scratch.schedules import cosine, linear_warmup
 __all__ = ["MOMENTUM", "SIZES", "train"]
 
 SIZES = (784, 1000, 1000, 10)
+"""Widths of the network, from pixels to classes."""
 MOMENTUM = 0.9
+"""Of stochastic gradient descent."""
 BLOCK, BATCH_SIZE = 6_000, 250
 WARM_UP = 240  # steps: an epoch of MNIST
 LAST, WEAK = 2, 0.4  # epochs at the end, and how strong distortions are then
