@@ -8,6 +8,7 @@ INIT = '''"""A small package.
 ``mlpbook.deeper``        where it is
 ``mlpbook.unused``        nothing
 ``mlpbook.layer``         a layer
+``mlpbook.reach``         which modules
 ========================  ==========
 """
 '''
