@@ -25,6 +25,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
 
+from delivery import with_policy
 from pages import plain_text
 
 logger = logging.getLogger(__name__)
@@ -170,7 +171,7 @@ def write_missing_page(app: Sphinx) -> None:
         "404.html",
         {"title": app.config.html_title, "chapters": chapters, "address": app.config.html_baseurl},
     )
-    (Path(app.outdir) / "404.html").write_text(html, encoding="utf-8")
+    (Path(app.outdir) / "404.html").write_text(with_policy(html), encoding="utf-8")
 
 
 def reading_order(env, docname: str) -> Iterator[str]:
@@ -209,7 +210,7 @@ def write_redirects(app: Sphinx) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         words = escape(plain_text(app.env.titles[name]))
         html = MOVED.format(target=escape(target), canonical=canonical, words=words)
-        path.write_text(html, encoding="utf-8")
+        path.write_text(with_policy(html), encoding="utf-8")
 
 
 # ---------------------------------------------------------------- the build

@@ -124,7 +124,7 @@
   }
 
   function openSoon(wanted, x) {
-    if (wanted === link) return clearTimeout(timer);
+    if (wanted === link && box) return clearTimeout(timer);
     close();
     link = wanted;
     timer = setTimeout(open, WAIT, wanted, x);

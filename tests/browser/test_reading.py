@@ -30,6 +30,7 @@ def test_the_keyboard_is_never_out_of_sight(page):
     page.goto(NEURON)
     for _ in range(60):
         page.keyboard.press("Tab")
+        page.wait_for_timeout(30)  # even a transition of no length needs a frame
         found = page.evaluate(
             "() => { const e = document.activeElement, s = getComputedStyle(e);"
             " const r = e.getBoundingClientRect();"
