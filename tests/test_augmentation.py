@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from mlpbook.augmentation import (
+    _smoothing,
     affine_positions,
     distort,
     elastic_displacements,
@@ -223,3 +224,20 @@ def test_shapes_that_do_not_fit_are_refused_with_both_shapes(rng):
         random_affine(0, rng=rng)
     with pytest.raises(ValueError, match="height must be"):
         elastic_displacements(1, 0, 4, rng=rng)
+
+
+@pytest.mark.parametrize(("size", "smoothness"), [(28, 4.0), (28, 0.3), (9, 2.0), (1, 4.0)])
+def test_the_noise_that_is_left_out_carries_less_than_a_millionth_of_the_variance(size, smoothness):
+    distances = np.subtract.outer(np.arange(size), np.arange(size))
+    G = np.exp(-(distances**2) / (2 * smoothness**2))
+    G /= np.linalg.norm(G, axis=1, keepdims=True)
+    kept = _smoothing(size, smoothness)
+    variances = np.linalg.eigvalsh(G @ G.T)  # ascending; they add up to `size`
+    assert kept.shape == (size, (np.cumsum(variances) > 1e-6 * size).sum())
+    assert np.linalg.norm(kept, axis=1) == pytest.approx(np.ones(size), rel=1e-14)
+    # what is left out is 1e-6 of it at most; then the rows are made longer again by as much
+    assert kept @ kept.T == pytest.approx(G @ G.T, abs=2e-6 * size)
+
+
+def test_the_usual_noise_is_drawn_in_a_third_of_the_directions():
+    assert _smoothing(28, 4.0).shape == (28, 9)  # as the docstring says

@@ -10,6 +10,7 @@ Positions are pairs (row, column) in pixels; the centre of the first pixel is (0
 """
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ __all__ = ["affine_positions", "distort", "elastic_displacements", "random_affin
 
 Array = NDArray[np.floating[Any]]
 
-CHUNK = 256  # images at a time: what they need stays in a processor's cache
+CHUNK = 32  # images at a time: what they need stays in a processor's cache
 
 
 def sample(images: ArrayLike, positions: ArrayLike) -> Array:
@@ -66,17 +67,17 @@ def sample(images: ArrayLike, positions: ArrayLike) -> Array:
 def _sample(images: Array, positions: Array) -> Array:
     """Interpolate in images (n, height, width) that have been checked."""
     n, height, width = images.shape
-    frame = np.zeros((n, height + 2, width + 2), images.dtype)  # a ring of zeros: the outside
-    frame[:, 1:-1, 1:-1] = images
+    frame = np.zeros((n, height + 3, width + 3), images.dtype)  # zeros around it: the outside
+    frame[:, 1:-2, 1:-2] = images
     rows = np.clip(positions[:, 0] + 1, 0, height + 1)
     columns = np.clip(positions[:, 1] + 1, 0, width + 1)
-    i, j = (np.minimum(rows, height).astype(np.intp), np.minimum(columns, width).astype(np.intp))
+    i, j = rows.astype(np.intp), columns.astype(np.intp)
     s, t = (rows - i).astype(images.dtype), (columns - j).astype(images.dtype)
-    first = np.arange(n)[:, None, None] * (height + 2)
-    corner = (first + i) * (width + 2) + j  # where the upper left neighbour lies in memory
+    first = np.arange(n)[:, None, None] * (height + 3)
+    corner = (first + i) * (width + 3) + j  # where the upper left neighbour lies in memory
     grey = frame.ravel()
     upper, lower = (
-        (1 - t) * grey.take(left) + t * grey.take(left + 1) for left in (corner, corner + width + 2)
+        (1 - t) * grey.take(left) + t * grey.take(left + 1) for left in (corner, corner + width + 3)
     )
     return np.asarray((1 - s) * upper + s * lower)
 
@@ -174,10 +175,10 @@ def affine_positions(matrices: ArrayLike, height: int, width: int) -> Array:
     check_positive_int(height, "height")
     check_positive_int(width, "width")
     centre = np.array([(height - 1) / 2, (width - 1) / 2], matrices.dtype)
-    pixels = np.indices((height, width)).reshape(2, -1) - centre[:, None]  # (2, height * width)
-    A, b = matrices[:, :, :2], matrices[:, :, 2:]
-    moved = A @ pixels.astype(matrices.dtype) + b + centre[:, None]  # (n, 2, height * width)
-    return np.asarray(moved.reshape(len(matrices), 2, height, width))
+    pixels = np.indices((height, width)).reshape(2, -1) - centre[:, None]
+    pixels = np.vstack([pixels, np.ones(height * width)]).astype(matrices.dtype)  # for the shift
+    moved = matrices.reshape(-1, 3) @ pixels  # one product for all, (2 n, height * width)
+    return moved.reshape(-1, 2, height, width) + centre[:, None, None]
 
 
 def elastic_displacements(
@@ -196,6 +197,10 @@ def elastic_displacements(
     columns: :math:`D = \gamma\,G_h\,N\,G_w^\top`. The rows of both :math:`G` have length 1, so
     that every displacement has the standard deviation `strength`, at the edges too. The values of
     the paper (a smoothing of 4 pixels, a factor of 34 on uniform noise) give 1.4 pixels.
+
+    The law of D depends on :math:`GG^\top` alone, and the smoother, the fewer directions that
+    has: for 28 pixels and a smoothness of 4 the noise is drawn in 9 of them, not in 28. What is
+    left out carries less than a millionth of the variance.
 
     Parameters
     ----------
@@ -229,15 +234,21 @@ def elastic_displacements(
     check_rng(rng)
     check_number(smoothness, "smoothness", low=0, low_open=True)
     check_number(strength, "strength", low=0)
-    noise = rng.standard_normal((n, 2, height, width), dtype=np.float32).astype(dtype, copy=False)
     G_h, G_w = (_smoothing(size, smoothness).astype(dtype) for size in (height, width))
+    shape = (n, 2, G_h.shape[1], G_w.shape[1])
+    noise = rng.standard_normal(shape, dtype=np.float32).astype(dtype, copy=False)
     return np.asarray(strength * (G_h @ noise @ G_w.T), dtype)
 
 
+@lru_cache(maxsize=8)
 def _smoothing(size: int, smoothness: float) -> NDArray[np.float64]:
-    """Return the matrix (size, size) that smooths a vector; its rows have length 1."""
+    """Return a matrix (size, rank) that smooths white noise; its rows have length 1."""
     pixels = np.arange(size)
     G = np.exp(-((pixels[:, None] - pixels) ** 2) / (2 * smoothness**2))
+    G /= np.linalg.norm(G, axis=1, keepdims=True)
+    U, s, _ = np.linalg.svd(G)  # G G^T = U s^2 U^T: U s will do, and s falls
+    rest = np.cumsum(np.square(s)[::-1])[::-1]  # the variance from each column on, of `size` in all
+    G = (U * s)[:, rest > 1e-6 * size]
     return np.asarray(G / np.linalg.norm(G, axis=1, keepdims=True))
 
 
