@@ -1,8 +1,8 @@
-"""A page that shows a record of an experiment says so when the code has changed since.
+"""A page that shows a record says so when the code that made it has changed since.
 
-What is too dear for a build was run before, and its record lies in ``book/records``. A change of
-any code that the experiment uses makes the record stale: its numbers are those of an earlier
-version of the code. Each page that reads such a record gets a notice, and the build names the
+What is too dear for a build, an experiment or the timing, was run before, and its record lies in
+``book/records``. A change of any code that it used makes the record stale: its numbers are those of
+an earlier version. Each page that reads such a record gets a notice, and the build names the
 records at its end. It is no warning and fails nothing: whether the code still gives the recorded
 numbers is for the tests to say, which run a reduced case of every experiment.
 """
@@ -21,25 +21,28 @@ MACHINERY = f"{PACKAGE}.experiments"
 
 logger = logging.getLogger(__name__)
 
+Stale = tuple[str, str]  # a record's name, and the command that makes it anew
 
-def stale_records(app: Sphinx, docname: str) -> tuple[str, ...]:
+
+def stale_records(app: Sphinx, docname: str) -> tuple[Stale, ...]:
     """Name the records that a page reads and whose code has changed."""
     dependencies = app.book_dependencies
     stale = []
     for path in dependencies.records(cells_of(source_of(app.env, docname))):
         record = json.loads(path.read_text(encoding="utf-8"))
-        module = record.get("module")  # other files lie there as well
-        if module and digest(dependencies.package, module) != record["digest"]:
-            stale.append(path.stem)
+        modules = record.get("modules") or [record["module"]]
+        if digest(dependencies.package, modules) != record["digest"]:
+            command = record.get("command") or f"python -m {MACHINERY} {path.stem}"
+            stale.append((path.stem, command))
     return tuple(stale)
 
 
-def digest(package: Package, module: str) -> str:
-    """Return the digest of an experiment's code; none if it is gone."""
-    return package.digest(module, without=[MACHINERY]) if module in package.paths else ""
+def digest(package: Package, modules: list[str]) -> str:
+    """Return the digest of what was run; none if it is gone."""
+    return package.digest(*modules, without=[MACHINERY]) if {*modules} <= {*package.paths} else ""
 
 
-def known(env: BuildEnvironment) -> dict[str, tuple[str, ...]]:
+def known(env: BuildEnvironment) -> dict[str, tuple[Stale, ...]]:
     """Return what the stored pages say, by page."""
     if not hasattr(env, "book_stale_records"):
         env.book_stale_records = {}
@@ -59,14 +62,13 @@ def forget(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
     known(env).pop(docname, None)
 
 
-def notice(names: tuple[str, ...]) -> nodes.admonition:
+def notice(stale: tuple[Stale, ...]) -> nodes.admonition:
     """Return the notice."""
     box = nodes.admonition(classes=["note", "stale-record"])
     box += nodes.title(TITLE, TITLE)
     words = nodes.paragraph("", "Code that made recorded results of this page has changed since. ")
     words += nodes.Text("To record them again: ")
-    for number, name in enumerate(names):
-        command = f"python -m {MACHINERY} {name}"
+    for number, (_, command) in enumerate(stale):
         words += [nodes.Text(", " if number else ""), nodes.literal(command, command)]
     words += nodes.Text(".")
     box += words
@@ -75,19 +77,18 @@ def notice(names: tuple[str, ...]) -> nodes.admonition:
 
 def add_notice(app: Sphinx, doctree: nodes.document) -> None:
     """Put the notice under the title of a page that reads a stale record."""
-    names = stale_records(app, app.env.docname)
-    if not names:
+    stale = stale_records(app, app.env.docname)
+    if not stale:
         return
-    known(app.env)[app.env.docname] = names
+    known(app.env)[app.env.docname] = stale
     title = next(iter(doctree.findall(nodes.title)))
-    title.parent.insert(title.parent.index(title) + 1, notice(names))
+    title.parent.insert(title.parent.index(title) + 1, notice(stale))
 
 
 def report(app: Sphinx, exception: Exception | None) -> None:
     """Name the stale records when all pages are written."""
     if exception is None:
-        for name in sorted({name for names in known(app.env).values() for name in names}):
-            command = f"python -m {MACHINERY} {name}"
+        for name, command in sorted({one for stale in known(app.env).values() for one in stale}):
             logger.info("stale record %s: its code has changed; repeat it with %s", name, command)
 
 

@@ -136,12 +136,14 @@ class Modules:
             waiting += targets
         return found
 
-    def digest(self, module: str, *, without: Collection[str] = ()) -> str:
-        """Return a SHA-256 digest of the code that a module uses, in hexadecimal.
+    def digest(self, *modules: str, without: Collection[str] = ()) -> str:
+        """Return a SHA-256 digest of the code that modules use, in hexadecimal.
 
         Comments, docstrings and layout do not count.
         """
-        used = self.used(module, without=without)
+        used: dict[str, list[ast.stmt]] = {}
+        for module in modules:
+            used |= self.used(module, without=without)
         lines = [f"{name} {plain(nodes)}" for name, nodes in sorted(used.items())]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 

@@ -74,13 +74,29 @@ def test_a_new_record_runs_the_pages_that_read_it_and_no_others(recorded) -> Non
 def test_a_record_that_a_module_reads_belongs_to_the_pages_that_reach_it(book) -> None:
     book.write("src/mlpbook/speed.py", MODULE)
     book.append("book/second.md", MODULE_CELL)
-    for value in (1, 2):  # no experiment's record: it has no digest of ours
-        book.write("book/records/speed.json", json.dumps({"seconds": value}))
+    modules = ["mlpbook.unused", "mlpbook.speed"]
+    for value in (1, 2):  # no experiment's record
+        write_times(book, value, modules)
         result = book.build()
         assert result.code == 0, result.text
         assert "executed second" in result.text
         assert "executed first" not in result.text
         assert f"seconds: {value}" in book.page("second")
+
+    book.write("src/mlpbook/unused.py", "CHANGED = 1\n")
+    result = book.build()
+    assert "stale record speed" in result.text
+    assert "make bench." in re.sub(r"<[^>]*>", "", book.page("second"))
+    write_times(book, 3, modules)  # the new record is of the new code
+    assert "stale record" not in book.build().text
+    assert NOTICE not in book.page("second")
+
+
+def write_times(book, value: int, modules: list[str]) -> None:
+    """Write a record of two modules, made by a command of its own."""
+    digest = Modules(book.root / "src").digest(*modules)
+    fields = {"command": "make bench", "modules": modules, "digest": digest, "seconds": value}
+    book.write("book/records/speed.json", json.dumps(fields))
 
 
 MODULE_CELL = """
