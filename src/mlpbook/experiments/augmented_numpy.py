@@ -7,7 +7,7 @@ the experiment ``augmented_pytorch``, which differs in the half that trains.
 import numpy as np
 
 from mlpbook.experiments import Result, experiment
-from mlpbook.experiments._augmented import MOMENTUM, SIZES, train
+from mlpbook.experiments._augmented import MOMENTUM, SIZES, WEIGHT_DECAY, train
 from mlpbook.scratch.losses import CrossEntropyLoss
 from mlpbook.scratch.network import MLP
 from mlpbook.scratch.optimizers import SGD
@@ -27,8 +27,8 @@ __all__ = ["run"]
 def run(
     seed: int,
     *,
-    epochs: int = 12,
-    lr: float = 0.25,
+    epochs: int = 24,
+    lr: float = 0.1,
     held_out: int = 0,
     n_blocks: int | None = None,
 ) -> Result:
@@ -55,7 +55,9 @@ def run(
     """
     rng = np.random.default_rng(seed)
     model = MLP(SIZES, rng=rng, dtype=np.float32)
-    optimizer = SGD(model.parameters(), lr=lr, momentum=MOMENTUM, nesterov=True)
+    optimizer = SGD(
+        model.parameters(), lr=lr, momentum=MOMENTUM, nesterov=True, weight_decay=WEIGHT_DECAY
+    )
     return train(
         fit,
         model,

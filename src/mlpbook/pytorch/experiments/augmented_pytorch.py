@@ -1,7 +1,9 @@
 """Distorted digits, learned by the PyTorch half.
 
 The network, the distortions and the schedule are those of `mlpbook.experiments._augmented`; so is
-the experiment ``augmented_numpy``, which differs in the half that trains.
+the experiment ``augmented_numpy``, which differs in the half that trains. PyTorch multiplies in
+bfloat16, a format of 16 bits that many processors multiply several times as fast as float32: in
+the same time, the network sees the digits more than twice as often.
 """
 
 import numpy as np
@@ -10,26 +12,40 @@ from numpy.typing import NDArray
 from torch import nn
 
 from mlpbook.experiments import Result, experiment
-from mlpbook.experiments._augmented import MOMENTUM, SIZES, train
+from mlpbook.experiments._augmented import MOMENTUM, SIZES, WEIGHT_DECAY, train
 from mlpbook.pytorch.network import MLP
 from mlpbook.pytorch.training import fit
 
-__all__ = ["run"]
+__all__ = ["Bfloat16MLP", "run"]
 
 
-# float32 sums depend on the processor: 24 steps in, by about 1e-5 of the loss.
+class Bfloat16MLP(MLP):
+    """The same network with its matrix products in bfloat16; all else, the weights too, in float32.
+
+    bfloat16 (Kalamkar et al. 2019, arXiv 1905.12322) has float32's exponents and 8 significant
+    bits: it rounds by up to 0.2 %, which training bears, and needs no scaling of the loss.
+    """
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        """Return the outputs (N, n_L), in float32, for a batch X (N, n_0)."""
+        with torch.autocast(X.device.type, dtype=torch.bfloat16):
+            outputs: torch.Tensor = super().forward(X)
+        return outputs.float()
+
+
+# bfloat16 rounds: 24 steps in, two processors differ by about 1e-3 of the loss.
 @experiment(
     seeds=range(3),
     cost=90,
     reduced={"n_blocks": 1},
-    tolerance={"first_losses": 1e-4},
+    tolerance={"first_losses": 5e-3},
     mnist=True,
 )
 def run(
     seed: int,
     *,
-    epochs: int = 12,
-    lr: float = 0.25,
+    epochs: int = 34,
+    lr: float = 0.1,
     held_out: int = 0,
     n_blocks: int | None = None,
 ) -> Result:
@@ -55,8 +71,10 @@ def run(
         the network changes; and ``test_error``.
     """
     rng = np.random.default_rng(seed)
-    model = MLP(SIZES, rng=rng, dtype=torch.float32)
-    optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=MOMENTUM, nesterov=True)
+    model = Bfloat16MLP(SIZES, rng=rng, dtype=torch.float32)
+    optimizer = torch.optim.SGD(
+        model.parameters(), lr=lr, momentum=MOMENTUM, nesterov=True, weight_decay=WEIGHT_DECAY
+    )
 
     def predict(X: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.no_grad():
