@@ -71,7 +71,7 @@ def add_card(
     app.book_cards[picture] = title
     properties = {
         "og:type": "website" if pagename == app.config.root_doc else "article",
-        "og:site_name": app.config.project or app.config.html_title,
+        "og:site_name": app.config.html_title,
         "og:title": title,
         "og:description": description[1],
         "og:url": context["pageurl"],

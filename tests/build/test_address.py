@@ -42,6 +42,7 @@ def test_with_an_address_pages_are_canonical_have_cards_and_stand_in_the_map(
         re.findall(r'<meta property="(og:[\w:]+)" content="([^"]*)" />', book.page("index"))
     )
     assert properties["og:title"] == "A small book"
+    assert properties["og:site_name"] == "Multilayer Perceptrons"  # as _config.yml names it
     assert properties["og:url"] == ADDRESS
     assert properties["og:description"].startswith("Its first paragraph is long enough")
     assert properties["og:image"] == f"{ADDRESS}_images/cards/index.png"
