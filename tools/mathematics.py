@@ -259,10 +259,30 @@ def travels(node: nodes.Node) -> bool:
     return False
 
 
+# A formula wider than a phone's column scrolls inside itself and is reachable by keyboard.
+PHONE_WIDTH = 40.0  # ex
+
+
+def is_wide(formula: str) -> bool:
+    """Say whether a formula is wider than a phone's column."""
+    width = re.search(r' width="([\d.]+)ex"', formula)
+    return bool(width) and float(width[1]) > PHONE_WIDTH
+
+
+WORD_JOINER = "\u2060"  # browsers may break a line on either side of a drawing
+
+
 def visit_inline(self: HTML5Translator, node: nodes.math) -> None:
-    """Write a formula in the text."""
-    self.body.append(self.starttag(node, "span", "", CLASS="formula notranslate"))
-    self.body.append(set_formula(self, node, node.astext(), display=False) + "</span>")
+    """Write a formula in the text; it stays on the line of a bracket or hyphen before it."""
+    formula = set_formula(self, node, node.astext(), display=False)
+    place = node.parent.index(node)
+    before = node.parent[place - 1].astext() if place else ""
+    joiner = WORD_JOINER if before.endswith(("(", "[", "“", "‘", "-", "–")) else ""
+    wide = is_wide(formula)
+    attributes = {"tabindex": "0", "role": "group", "aria-label": "wide formula"} if wide else {}
+    classes = "formula formula-wide notranslate" if wide else "formula notranslate"
+    self.body.append(self.starttag(node, "span", "", CLASS=classes, **attributes))
+    self.body.append(joiner + formula + "</span>")
     raise nodes.SkipNode
 
 
@@ -277,16 +297,10 @@ def aligned(node: nodes.math_block) -> str:
     return r"\begin{align}\begin{aligned}" + r"\\".join(rows) + r"\end{aligned}\end{align}"
 
 
-# A formula wider than a phone's column scrolls inside itself and is reachable by keyboard.
-PHONE_WIDTH = 40.0  # ex
-
-
 def visit_displayed(self: HTML5Translator, node: nodes.math_block) -> None:
     """Write a displayed formula, its number, and the mark that leads to its test."""
     formula = set_formula(self, node, aligned(node), display=True)
-    width = re.search(r' width="([\d.]+)ex"', formula)
-    wide = width and float(width[1]) > PHONE_WIDTH
-    scroll = ' tabindex="0" role="group" aria-label="wide formula"' if wide else ""
+    scroll = ' tabindex="0" role="group" aria-label="wide formula"' if is_wide(formula) else ""
     self.body.append(self.starttag(node, "div", CLASS="equation notranslate"))
     self.body.append(f'<div class="formula-scroll"{scroll}>{formula}</div>')
     if node.get("number"):
