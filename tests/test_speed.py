@@ -134,6 +134,17 @@ def test_an_error_too_high_or_too_dear_is_not_met(errors, seconds):
     assert not row("MNIST test error, NumPy, 100 CPU seconds", rows).met
 
 
+@pytest.mark.parametrize(
+    ("error", "seconds", "met"),
+    [(0.0045, 1200.0, True), (0.0046, 1200.0, False), (0.004, 1201, False)],
+)
+def test_the_long_run_has_twelve_times_the_seconds_and_is_a_stretch(error, seconds, met):
+    rows = Record(fields()).rows({"long": Accuracy([error], seconds)})
+    [found] = [r for r in rows if r.what == "MNIST test error, PyTorch, 1,200 CPU seconds"]
+    assert (found.is_stretch, found.met, found.target) == (True, met, "at most 0.45 %")
+    assert not row("MNIST test error, PyTorch, 100 CPU seconds", rows).is_stretch
+
+
 def test_a_record_is_read_from_its_file(tmp_path):
     path = tmp_path / "speed.json"
     path.write_text(json.dumps(fields()))

@@ -10,7 +10,7 @@ import json
 import statistics
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,11 @@ __all__ = ["Accuracy", "Ratio", "Record", "Row", "accuracies", "load", "paired_r
 
 _CURE = "Make it with: make bench"
 
-_EXPERIMENTS = {"pytorch": "augmented_pytorch", "numpy": "augmented_numpy"}
+_EXPERIMENTS = {
+    "pytorch": "augmented_pytorch",
+    "numpy": "augmented_numpy",
+    "long": "augmented_long",
+}
 
 SMALL, LARGE = ("a", "e"), ("b", "c", "d")  # where overhead rules, and where arithmetic does
 
@@ -168,7 +172,8 @@ class Record:
         Parameters
         ----------
         accuracies : mapping of str to Accuracy, optional
-            What "pytorch" and "numpy" reached on MNIST with distorted images.
+            What "pytorch", "numpy" and "long" (PyTorch, twelve times as long) reached on MNIST with
+            distorted images.
 
         Returns
         -------
@@ -201,18 +206,14 @@ class Record:
         torch = bool(self.fields["start_up"]["scratch"]["loads_torch"])
         said = "PyTorch" if torch else "no PyTorch"
         rows.append(Row("import: what mlpbook.scratch loads", "no PyTorch", said, not torch))
-        for half, bound in (("pytorch", 0.70), ("numpy", 1.00)):
-            name = {"pytorch": "PyTorch", "numpy": "NumPy"}[half]
-            rows.append(_accuracy_row(name, accuracies.get(half), bound))
-        rows.append(
-            Row(
-                "MNIST test error, 600 s on two cores",
-                "at most 0.45 %",
-                "not attempted",
-                None,
-                is_stretch=True,
-            )
-        )
+        for name, half, seconds, bound in (
+            ("pytorch", "PyTorch", 100, 0.70),
+            ("numpy", "NumPy", 100, 1.00),
+            ("long", "PyTorch", 1200, 0.45),  # two cores for 600 seconds
+        ):
+            what = f"MNIST test error, {half}, {seconds:,} CPU seconds"
+            row = _accuracy_row(what, accuracies.get(name), bound, seconds)
+            rows.append(replace(row, is_stretch=name == "long"))
         return rows
 
     @property
@@ -300,14 +301,13 @@ def _at_most(what: str, ratio: Ratio, bound: float, *, is_stretch: bool = False)
     return Row(what, f"at most {bound:.1f}", str(ratio), ratio.median <= bound, is_stretch)
 
 
-def _accuracy_row(half: str, accuracy: Accuracy | None, bound: float) -> Row:
-    what = f"MNIST test error, {half}, 100 CPU seconds"
+def _accuracy_row(what: str, accuracy: Accuracy | None, bound: float, seconds: float) -> Row:
     target = f"at most {bound:.2f} %"
     if accuracy is None:
         return Row(what, target, "no record", None)
     mean = 100 * statistics.fmean(accuracy.errors)
     measured = f"{mean:.2f} %, {len(accuracy.errors)} seeds, {accuracy.cpu_seconds:.0f} CPU seconds"
-    return Row(what, target, measured, mean <= bound and accuracy.cpu_seconds <= 100)
+    return Row(what, target, measured, mean <= bound and accuracy.cpu_seconds <= seconds)
 
 
 def _digits(value: float) -> str:

@@ -19,7 +19,7 @@ from mlpbook.scratch.training import fit
 __all__ = ["DEPTHS", "FACTORS", "run"]
 
 DEPTHS = (2, 4, 8, 15, 30, 60)
-"""Layers with weights of the networks that are trained."""
+"""Hidden layers of the networks that are trained."""
 FACTORS = (1 / 3, 0.5, 0.7, 1.0, 1.4, 1.7, 2.0, 2.4, 2.8, 4.0)
 """Variances of the initial weights, times the number of inputs."""
 WIDTH = 64
