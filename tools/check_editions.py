@@ -37,10 +37,13 @@ def check_pdf(path: Path, book: bound.Book) -> Iterator[str]:
         yield from check_metadata(pdf, book)
         yield from check_outline(pdf, book)
         yield from check_tags(pdf, book)
+        yield from check_owners(pdf)
+        yield from check_weight(pdf)
         yield from check_fonts(pdf)
         yield from check_links(pdf)
+        starts = {page for depth, _, page in entries(pdf) if depth < 2}
     document = pypdfium2.PdfDocument(path)
-    yield from check_looks(document)
+    yield from check_looks(document, starts)
     yield from check_contents(document, path, book)
     document.close()
 
@@ -106,13 +109,36 @@ def check_tags(pdf: pikepdf.Pdf, book: bound.Book) -> Iterator[str]:
     if n_tagged < len(formulas):
         yield f"{n_tagged} formulas are tagged, of {len(formulas)}"
     without = sum(not words for words in tags.get("/Formula", []) + tags.get("/Figure", []))
-    # Chromium tags the HTML figure too, around the picture: with a caption instead of words
-    n_around = len(tags.get("/Caption", []))
-    if without > n_around:
-        yield f"{without - n_around} figures or formulas have no words"
-    for tag in ("/H1", "/H2", "/H3", "/P", "/Table", "/Link", "/Code", "/L"):
+    if without:
+        yield f"{without} figures or formulas have no words"
+    if "/NonStruct" in tags:
+        yield f"{len(tags['/NonStruct'])} tags say nothing"
+    for tag in ("/H1", "/H2", "/H3", "/P", "/Table", "/Link", "/Code", "/L", "/LBody"):
         if tag not in tags:
             yield f"nothing is tagged as {tag}"
+
+
+def check_owners(pdf: pikepdf.Pdf) -> Iterator[str]:
+    """What is drawn on a page knows its tag: from there a reader finds the way back."""
+    numbers = pdf.Root.get("/StructTreeRoot", {}).get("/ParentTree", {}).get("/Nums", [])
+    owners = {int(numbers[k]): numbers[k + 1] for k in range(0, len(numbers), 2)}
+    tagged = {element.objgen for element in paper.structure(pdf)}
+    for number, page in enumerate(pdf.pages, 1):
+        marks = owners.get(page.get("/StructParents"), [])
+        lost = [mark for mark in marks if mark is not None and mark.objgen not in tagged]
+        n_drawn = max(map(int, re.findall(rb"/MCID (\d+)", page.Contents.read_bytes())), default=-1)
+        if lost or n_drawn >= len(marks):
+            yield f"page {number}: what is drawn belongs to no tag"
+
+
+HEAVY = 18_000  # bytes of an average page, packed; with every glyph drawn anew it is 29,000
+
+
+def check_weight(pdf: pikepdf.Pdf) -> Iterator[str]:
+    """The pages are light: what they share is there once."""
+    weight = sum(len(page.Contents.read_raw_bytes()) for page in pdf.pages) / len(pdf.pages)
+    if weight > HEAVY:
+        yield f"a page weighs {weight:.0f} bytes on average, more than {HEAVY}"
 
 
 FONTS = ("SourceSerifPro", "SourceSansPro", "DejaVuSans")
@@ -150,8 +176,14 @@ def check_links(pdf: pikepdf.Pdf) -> Iterator[str]:
         yield f"only {n_inside} links lead to places in the document"
 
 
-def check_looks(document: pypdfium2.PdfDocument) -> Iterator[str]:
-    """Look at the pages: none is blank, none has ink in its side margins."""
+EMPTY = 0.3  # of a page; with less it looks like a chapter's end
+
+
+def check_looks(document: pypdfium2.PdfDocument, starts: set[int]) -> Iterator[str]:
+    """Look at the pages: none is blank or a remnant, none has ink in its side margins.
+
+    A page before or at one of the ``starts`` (parts and chapters) may be as short as it is.
+    """
     sizes = set()
     for number, page in enumerate(document, 1):
         sizes.add(tuple(round(side) for side in page.get_size()))
@@ -161,8 +193,11 @@ def check_looks(document: pypdfium2.PdfDocument) -> Iterator[str]:
             continue  # the cover reaches to the edges
         height, width = dark.shape
         margin = int(MARGIN / 25.4 * 72 * SCALE)
-        if not dark[: int(height * 0.9)].any():
+        last = max(dark[: int(height * 0.9)].any(axis=1).nonzero()[0], default=0) / height
+        if not last:
             yield f"page {number} is blank"
+        elif last < EMPTY and not starts & {number, number + 1} and number < len(document):
+            yield f"page {number} is nearly empty"
         if dark[:, :margin].any() or dark[:, width - margin :].any():
             yield f"page {number} has something in its margin: is it clipped?"
         if dark[:margin].any() or dark[height - margin // 2 :].any():

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from copy import deepcopy
 from datetime import datetime
 from html import escape
@@ -28,6 +29,7 @@ from pygments.formatters import HtmlFormatter
 
 import bound
 import editions
+import tags
 from bound import Book, Chapter
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -83,7 +85,30 @@ def page_of(anchor: str) -> HtmlElement:
     return E.SPAN("000", E.CLASS("page-of"), **{"data-to": anchor})
 
 
-def rewrite_links(book: Book, chapter: Chapter) -> None:
+NUMBERED = re.compile(r"(\d+(?:\.\d+)*)\.\s|((?:Exercise|Theorem|Lemma|Algorithm) [\d.]+\d)")
+
+
+def number_of(place: HtmlElement) -> str:
+    r"""Return what a place is called where only numbers help: its chapter's, section's, exercise's.
+
+    Examples
+    --------
+    >>> section = E.SECTION(E.SPAN(id="here"), E.H3(E.SPAN("1.7. "), "Logistic regression"))
+    >>> number_of(section), number_of(section[0])
+    ('§\xa01.7', '§\xa01.7')
+    """
+    around = place
+    while around is not None and not len(around):  # a label stands before what it names
+        around = around.getnext()
+    title = None if around is None else next(around.iter(*HEADINGS, "p"), None)
+    match = NUMBERED.match(title.text_content()) if title is not None else None
+    if match is None:
+        return ""
+    kind = "ch.\u00a0" if match[1] and "." not in match[1] else "§\u00a0" if match[1] else ""
+    return kind + (match[1] or match[2])
+
+
+def rewrite_links(book: Book, chapter: Chapter, places: dict[str, HtmlElement]) -> None:
     """Let the links of the site lead to places in the document, or say where they lead."""
     for link, target in list(bound.targets(book, chapter)):
         if target.away:
@@ -106,6 +131,19 @@ def rewrite_links(book: Book, chapter: Chapter) -> None:
                 link.append(number)
             elif "equation-test" in bound.classes(link):
                 link.append(E.SPAN(", p.\u00a0", page_of(anchor), E.CLASS("equation-test-page")))
+            elif bound.with_class(link, "std-ref"):
+                say_place(link, anchor, places.get(anchor))
+
+
+def say_place(link: HtmlElement, anchor: str, place: HtmlElement | None) -> None:
+    """Write behind a name in the text where it leads: to a section's number, or else to a page."""
+    if re.search(r"\d", link.text_content()) or place is None:
+        return
+    number = number_of(place)
+    if number:
+        link.append(E.SPAN(f"\u00a0({number})", E.CLASS("place")))
+    elif "--" in anchor:  # the contents give the pages of chapters
+        link.append(E.SPAN("\u00a0(p.\u00a0", page_of(anchor), ")", E.CLASS("place")))
 
 
 def say_address(link: HtmlElement, address: str) -> None:
@@ -259,19 +297,39 @@ def check_ids(html: str) -> None:
 
 
 SHEETS = ("widgets.css", "print.css")
-SHORT = 24  # lines of code that stay together on a page
+SHORT = 18  # lines of code that stay together on a page, and rows of a table
+
+
+def keep_together(body: HtmlElement) -> None:
+    """Mark what is too short to be divided between two pages."""
+    for element in body.iter("pre", "table"):
+        rows = element.iter("tr") if element.tag == "table" else element.text_content().splitlines()
+        if len(list(rows)) <= SHORT:
+            element.set("class", f"{element.get('class', '')} short".strip())
+
+
+def pair_tests(body: HtmlElement) -> None:
+    """Set each equation of the long list beside its tests."""
+    for place in bound.with_class(body, "equation-test-place"):
+        place.remove(place[0])  # the file: a test's name is known by itself
+    for entry in bound.with_class(body, "equation-entry"):
+        tests = [one for one in entry if "equation-test" in one.get("class", "")]
+        said = E.DIV(*[one for one in entry if one not in tests], E.CLASS("equation-said"))
+        entry[:] = [said, E.DIV(*tests, E.CLASS("equation-tests"))]
 
 
 def assemble(book: Book, art: bytes, root: Path = ROOT) -> tuple[str, list[str]]:
     """Return the whole book as one page of HTML, and its headings."""
-    for chapter in [book.home, *book.chapters()]:
+    every = [book.home, *book.chapters()]
+    for chapter in every:
         bound.prefix_ids(chapter)
-        rewrite_links(book, chapter)
+    places = {one.get("id"): one for c in every for one in c.body.iter() if one.get("id")}
+    for chapter in every:
+        rewrite_links(book, chapter, places)
         if chapter is not book.home:
             shift_headings(chapter.body)
-        for code in chapter.body.iter("pre"):
-            if code.text_content().count("\n") <= SHORT:
-                code.set("class", f"{code.get('class', '')} short".strip())
+        keep_together(chapter.body)
+        pair_tests(chapter.body)
     sections = [front(book, art), imprint(book, bound.edition_time(root)), contents(book)]
     number = 0
     for k, part in enumerate(book.parts):
@@ -331,6 +389,14 @@ def chromium() -> str:
 FIT = """() => {
   const right = element => element.getBoundingClientRect().right;
   const edge = document.documentElement.getBoundingClientRect().right + 1, faults = [];
+  const codes = [...document.querySelectorAll('pre')], root = document.documentElement;
+  root.classList.add('unwrapped');
+  const shares = codes.map(code => code.clientWidth / code.scrollWidth);
+  root.classList.remove('unwrapped');
+  codes.forEach((code, k) => {
+    const size = parseFloat(getComputedStyle(code).fontSize);
+    if (shares[k] < 1 && shares[k] > 0.84) code.style.fontSize = `${0.99 * shares[k] * size}px`;
+  });
   for (const table of document.querySelectorAll('table')) {
     const box = table.parentElement.getBoundingClientRect();
     const share = box.width / table.getBoundingClientRect().width;
@@ -420,6 +486,8 @@ def finish(path: Path, book: Book, headings: list[str], date: datetime) -> None:
         for element in structure(pdf):
             if element.get("/S") == "/Figure" and str(element.get("/Alt", "")) in formulas:
                 element.S = pikepdf.Name.Formula
+        tags.tidy(pdf)
+        share_outlines(pdf)
         name_outline(pdf, headings)
         with pdf.open_metadata(set_pikepdf_as_editor=False) as metadata:
             metadata["dc:title"] = book.title
@@ -441,6 +509,56 @@ def finish(path: Path, book: Book, headings: list[str], date: datetime) -> None:
             deterministic_id=True,
             linearize=True,
         )
+
+
+DRAWN = (b" m", b" l", b" c", b" v", b" y", b"h")  # how the lines of an outline end
+
+
+def pieces(content: bytes) -> Iterator[tuple[bool, bytes]]:
+    """Yield a page's content in pieces: whether a piece fills an outline, and its lines."""
+    plain: list[bytes] = []
+    outline: list[bytes] = []
+    for line in content.split(b"\n"):
+        if line.endswith(DRAWN):
+            outline.append(line)
+        elif line == b"f" and outline and outline[0].endswith(b" m"):  # from its beginning
+            yield False, b"\n".join(plain)
+            yield True, b"\n".join([*outline, line])
+            plain, outline = [], []
+        else:
+            plain += [*outline, line]
+            outline = []
+    yield False, b"\n".join(plain + outline)
+
+
+def outline_form(pdf: pikepdf.Pdf, outline: bytes) -> pikepdf.Stream:
+    """Return an outline as a drawing that pages can refer to."""
+    words = [word for line in outline.split(b"\n") for word in line.split()[:-1]]
+    x, y = [float(word) for word in words[::2]], [float(word) for word in words[1::2]]
+    form = pdf.make_stream(outline)
+    form.Type, form.Subtype = pikepdf.Name.XObject, pikepdf.Name.Form
+    form.BBox = pikepdf.Array([min(x) - 1, min(y) - 1, max(x) + 1, max(y) + 1])
+    return form
+
+
+def share_outlines(pdf: pikepdf.Pdf) -> None:
+    """Hold each glyph of the formulas once: Chromium draws it anew wherever it stands."""
+    contents = [list(pieces(page.Contents.read_bytes())) for page in pdf.pages]
+    times = Counter(lines for content in contents for drawn, lines in content if drawn)
+    shared = [lines for lines, n in times.items() if n > 1]
+    names = {lines: f"/Outline{k}" for k, lines in enumerate(shared)}
+    forms = {names[lines]: outline_form(pdf, lines) for lines in shared}
+    for page, content in zip(pdf.pages, contents, strict=True):
+        used = {names[lines] for drawn, lines in content if drawn and lines in names}
+        if used:
+            written = [
+                f"{names[lines]} Do".encode() if lines in names else lines for _, lines in content
+            ]
+            page.Contents = pdf.make_stream(b"\n".join(written))
+            drawings = page.Resources.get("/XObject", pikepdf.Dictionary())
+            for name in sorted(used):
+                drawings[name] = forms[name]
+            page.Resources.XObject = drawings
 
 
 def name_outline(pdf: pikepdf.Pdf, headings: list[str]) -> None:

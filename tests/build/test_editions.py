@@ -1,5 +1,6 @@
 """The PDF and the EPUB are put together rightly, and their check finds what is planted."""
 
+import os
 import re
 import shutil
 import zipfile
@@ -10,14 +11,22 @@ from xml.etree import ElementTree as ET
 import pikepdf
 import pypdfium2
 import pytest
+from lxml.html import builder as E
+from playwright.sync_api import sync_playwright
 
 import bound
 import check_editions
 import ebook
 import editions
 import paper
+import tags
 
 DATE = datetime(2026, 1, 2, tzinfo=UTC)
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+needs_chromium = pytest.mark.skipif(
+    not ("CHROMIUM" in os.environ or any(map(shutil.which, BROWSERS))), reason="needs Chromium"
+)
 
 # ---------------------------------------------------------------- formulas in a line
 
@@ -325,6 +334,7 @@ LOOKS = {
     "100 300 420 20 re f": ["page 2 has something in its margin"],
     "5 300 200 20 re f": ["page 2 has something in its margin"],
     "100 680 200 16 re f 100 300 200 20 re f": ["page 2 reaches its upper or lower edge"],
+    "100 600 200 20 re f": ["page 2 is nearly empty"],
 }
 
 
@@ -333,7 +343,7 @@ def test_a_page_that_looks_wrong_is_found(drawing: str, tmp_path: Path) -> None:
     cover = b"0 0 536 697 re f"
     path = document(tmp_path / "book.pdf", [cover, drawing.encode() or INSIDE, INSIDE])
     pdf = pypdfium2.PdfDocument(path)
-    found = list(check_editions.check_looks(pdf))
+    found = list(check_editions.check_looks(pdf, {1}))
     pdf.close()
     assert len(found) == len(LOOKS[drawing])
     assert all(words in fault for fault, words in zip(found, LOOKS[drawing], strict=True))
@@ -391,6 +401,151 @@ def test_headings_and_outline_must_agree(tmp_path: Path) -> None:
         assert [entry[1] for entry in check_editions.entries(pdf)] == ["1. One"]
         with pytest.raises(ValueError, match=r"'1\. One' where '2\. Two' stands"):
             paper.name_outline(pdf, ["2. Two"])
+
+
+# ---------------------------------------------------------------- what is done to the printed file
+
+
+def test_a_name_in_the_text_is_followed_by_its_number_or_page() -> None:
+    section = E.SECTION(E.SPAN(id="here"), E.H3(E.SPAN("1.7. "), "Descent"))
+    assert paper.number_of(section) == "§\u00a01.7"
+    assert paper.number_of(section[0]) == "§\u00a01.7"  # a label stands before its heading
+    assert paper.number_of(E.SECTION(E.H1("3. Networks"))) == "ch.\u00a03"
+    exercise = E.DIV(E.P(E.SPAN("Exercise 4.7 "), " (Leaks)"), E.P("1. No number."))
+    assert paper.number_of(exercise) == "Exercise 4.7"
+    assert paper.number_of(E.SECTION(E.H3("Sums of 3. degree"))) == ""
+
+    def said(words: str, anchor: str, place) -> str:
+        link = E.A(words)
+        paper.say_place(link, anchor, place)
+        return link.text_content()
+
+    assert said("Descent", "one--here", section) == "Descent\u00a0(§\u00a01.7)"
+    assert said("Section 1.7", "one--here", section) == "Section 1.7"
+    assert said("Sums", "two--sums", E.SECTION(E.H3("Sums"))) == "Sums\u00a0(p.\u00a0000)"
+    assert said("Notation", "notation", E.SECTION(E.H1("Notation"))) == "Notation"
+
+
+def test_short_code_and_short_tables_stay_together() -> None:
+    code = {n: E.PRE("line\n" * n) for n in (paper.SHORT, paper.SHORT + 1)}
+    tables = {n: E.TABLE(*[E.TR() for _ in range(n)]) for n in code}
+    paper.keep_together(E.SECTION(*code.values(), *tables.values()))
+    for elements in (code, tables):
+        assert [one.get("class") for one in elements.values()] == ["short", None]
+
+
+@needs_chromium
+def test_a_long_line_of_code_is_set_smaller_and_a_table_repeats_no_drawing(tmp_path: Path) -> None:
+    css = (bound.ROOT / "book" / "assets" / "print.css").read_text(encoding="utf-8")
+    code = {n: f"<pre>{'x' * n}\ny</pre>" for n in (60, 105, 200)}
+    heads = "".join(
+        f"<table><thead><tr><th>{head}</th></tr></thead></table>" for head in ("a", "<svg/>")
+    )
+    page = f"<style>{paper.font_faces()}{css}</style>{''.join(code.values())}{heads}"
+    path = tmp_path / "page.html"
+    path.write_text(page, encoding="utf-8")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=paper.chromium(), args=paper.FLAGS)
+        page = browser.new_page(viewport={"width": 578, "height": 900})
+        page.goto(path.as_uri())
+        page.evaluate("document.fonts.ready")
+        assert page.evaluate(paper.FIT) == []
+        lines = page.evaluate(
+            "[...document.querySelectorAll('pre')].map(e => Math.round(e.clientHeight /"
+            " parseFloat(getComputedStyle(e).lineHeight)))"
+        )
+        kinds = page.evaluate(
+            "[...document.querySelectorAll('thead')].map(e => getComputedStyle(e).display)"
+        )
+        browser.close()
+    assert lines == [2, 2, 3]
+    assert kinds == ["table-header-group", "table-row-group"]
+
+
+GLYPH = b"0 0 m\n9 0 l\n9 5 9 7 0 9 c\n5 5 7 7 v\nh\nf"
+BROKEN = b"0 0 m\n9 0 l\n1 2 3 4 re\n9 5 9 7 0 9 c\nh\nf"  # not all of it is understood
+ONCE = b"3 3 m\n4 9 l\n8 1 l\nf"
+CONTENT = b"\n".join([b"q", GLYPH, b"Q q 1 0 0 1 200 300 cm", GLYPH, BROKEN, BROKEN, ONCE, b"Q"])
+
+
+def test_shared_outlines_draw_the_same_page(tmp_path: Path) -> None:
+    assert b"\n".join(lines for _, lines in paper.pieces(CONTENT)) == CONTENT
+    path = document(tmp_path / "book.pdf", [b"1 0 0 rg 2 0 0 2 90 90 cm " + CONTENT])
+
+    def look():
+        pdf = pypdfium2.PdfDocument(path)
+        picture = pdf[0].render(scale=2).to_numpy().copy()
+        pdf.close()
+        return picture
+
+    before = look()
+    with pikepdf.open(path, allow_overwriting_input=True) as pdf:
+        paper.share_outlines(pdf)
+        content = pdf.pages[0].Contents.read_bytes()
+        assert content.count(b"/Outline0 Do") == 2
+        assert content.count(GLYPH) == 0
+        assert content.count(ONCE) == 1
+        assert content.count(BROKEN) == 2
+        pdf.save(path)
+    assert (before != 255).any()
+    assert (look() == before).all()
+
+
+def tagged(path: Path) -> Path:
+    """Print a page with all that is tagged wrongly."""
+    words = "<svg role=img aria-label=Line width=9 height=9><path d='M0 0L9 9'/></svg>"
+    html = (
+        "<title>T</title><h1>One</h1><p>Two <a href=#x>three</a></p><pre><span>four</span> "
+        f"<span>five</span></pre><ul><li>six<li>seven</ul><figure>{words}<figcaption>eight"
+        "</figcaption></figure><table><tr><th>nine<tr><td>9</table><a id=x href=https://a.org>ten</a>"
+    )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=paper.chromium(), args=paper.FLAGS)
+        page = browser.new_page()
+        page.set_content(html)
+        page.pdf(path=path, tagged=True)
+        browser.close()
+    return path
+
+
+@needs_chromium
+def test_tags_say_what_there_is_and_no_more(tmp_path: Path) -> None:
+    def outline(element: tags.Element) -> list:
+        return [element.kind, *map(outline, element.elements())]
+
+    def marks(element: tags.Element) -> int:
+        own = sum(not isinstance(kid, tags.Element) for kid in element.kids)
+        return own + sum(map(marks, element.elements()))
+
+    path = tagged(tmp_path / "page.pdf")
+    with pikepdf.open(path, allow_overwriting_input=True) as pdf:
+        before = tags.read(pdf.Root.StructTreeRoot.K)
+        assert any("/NonStruct" in str(outline(kid)) for kid in before.elements())
+        tags.tidy(pdf)
+        after = tags.read(pdf.Root.StructTreeRoot.K)
+        assert marks(after) == marks(before)
+        assert outline(after) == [
+            "/Document",
+            ["/H1"],
+            ["/P", ["/Link"]],
+            ["/P"],  # the code
+            ["/L", *[["/LI", ["/Lbl"], ["/LBody"]]] * 2],
+            ["/Div", ["/Figure"], ["/Caption"]],
+            ["/Table", ["/TR", ["/TH"]], ["/TR", ["/TD"]]],
+            ["/P", ["/Link"]],
+        ]
+        assert list(check_editions.check_owners(pdf)) == []
+        numbers = pdf.Root.StructTreeRoot.ParentTree.Nums
+        marked = next(value for value in numbers if isinstance(value, pikepdf.Array))
+        marked[0] = pdf.make_indirect(pikepdf.Dictionary(S=pikepdf.Name.P))
+        assert list(check_editions.check_owners(pdf)) == ["page 1: what is drawn belongs to no tag"]
+
+
+def test_heavy_pages_are_found(tmp_path: Path, monkeypatch) -> None:
+    with pikepdf.open(document(tmp_path / "book.pdf", [INSIDE])) as pdf:
+        assert list(check_editions.check_weight(pdf)) == []
+        monkeypatch.setattr(check_editions, "HEAVY", 5)
+        assert "more than 5" in next(check_editions.check_weight(pdf))
 
 
 # ---------------------------------------------------------------- the check of an EPUB
