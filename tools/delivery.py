@@ -28,8 +28,13 @@ from sphinx.errors import SphinxError
 from tinycss2.ast import Node
 
 THEME_SHEETS = ["styles/theme.css", "styles/pydata-sphinx-theme.css"]
-# Files of Sphinx's and its extensions' that no page loads: `theme.js` and `<details>` do it.
-NOT_NEEDED = {"scripts/sphinx-book-theme.js", "togglebutton.js", "togglebutton.css"}
+# Files of Sphinx's and its extensions' that no page loads: others do what they did.
+NOT_NEEDED = {
+    "scripts/sphinx-book-theme.js",
+    "sphinx_highlight.js",
+    "togglebutton.css",
+    "togglebutton.js",
+}
 TABS = {"design-tabs.js"}  # needed where a page has tabs
 ICONS = "vendor/fontawesome/webfonts/fa-solid-900"
 # What lies in _static and is in the bundles now, or was never asked for.

@@ -1,8 +1,9 @@
-r"""Search that finds notation: by letter, by name, and as TeX.
+r"""Search that finds notation: by letter, by name, and as TeX; and what is numbered.
 
 Sphinx searches words. So each row of the page of notation is entered in the search under every way
-to ask for its symbol ("λ", "lambda", "\bar W", "relu'"), and every page under the Greek letters
-that its formulas use. Nothing of it shows in a page.
+to ask for its symbol ("λ", "lambda", "\bar W", "relu'"), every page under the Greek letters that
+its formulas use, and every theorem, figure and equation under its number. Nothing of it shows in a
+page.
 """
 
 import re
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 
 NAMES = """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau
 upsilon phi chi psi omega"""
@@ -101,13 +103,30 @@ def add_letters(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         doctree += search_words("", nodes.Text(words))
 
 
+def numbered(env: BuildEnvironment) -> Iterator[tuple[str, tuple[str, str, str]]]:
+    """Yield, for each numbered thing, its page and how to ask for it: "theorem 1.3", "(1.3)"."""
+    for docname, kinds in env.toc_fignumbers.items():
+        for kind, numbers in kinds.items():
+            for name, digits in numbers.items():
+                number = ".".join(map(str, digits))
+                if kind == "displaymath":
+                    yield docname, (f"equation {number}", name, "main")
+                    yield docname, (f"({number})", name, "main")
+                else:
+                    yield docname, (f"{kind} {number}", name, "main")
+
+
 def enter_symbols(app: Sphinx) -> list:
-    """Enter the notation in the finished search index, beside the entries of the book's index."""
+    """Enter notation and numbers in the finished search index, beside the book's own index."""
     indexer = getattr(app.builder, "indexer", None)
-    for docname, found in getattr(app.env, "book_symbols", {}).items():
-        if indexer is not None:
-            entries = indexer._index_entries.setdefault(docname, [])
-            entries += [entry for entry in found if entry not in entries]
+    if indexer is None:
+        return []
+    symbols = getattr(app.env, "book_symbols", {})
+    found = [(docname, entry) for docname, entries in symbols.items() for entry in entries]
+    for docname, entry in [*found, *numbered(app.env)]:
+        entries = indexer._index_entries.setdefault(docname, [])
+        if entry not in entries:
+            entries.append(entry)
     return []
 
 

@@ -11,8 +11,12 @@
   const LEFT_OUT =
     "script, button, details, fieldset, .headerlink, .equation-test, .widget-status, .copybtn";
 
+  /* What a page's own sheet says of single elements (tools/delivery.py), under names of its own. */
+  const SHEET = /<style>([^<]*)<\/style>/g;
+
   const parsed = new Map();
-  let link, box, timer;
+  const sheets = new WeakMap();
+  let link, box, timer, borrowed;
 
   /* The page of an address: this one, or a fetched one, once. */
   function pageOf(url) {
@@ -20,7 +24,15 @@
     if (!parsed.has(url.pathname)) {
       const page = fetch(url.pathname)
         .then((answer) => (answer.ok ? answer.text() : Promise.reject(answer.status)))
-        .then((html) => new DOMParser().parseFromString(html, "text/html"));
+        .then((html) => {
+          // our policy lets no page bring its own sheet; a script may make one
+          const rules = [...html.matchAll(SHEET)].map(([, css]) => css).join("");
+          const other = new DOMParser().parseFromString(html.replace(SHEET, ""), "text/html");
+          const sheet = new CSSStyleSheet();
+          sheet.replaceSync(rules.replace(/\.s-(?=\d+\b)/g, ".other-s-"));
+          sheets.set(other, sheet);
+          return other;
+        });
       parsed.set(url.pathname, page);
       page.catch(() => parsed.delete(url.pathname));
     }
@@ -47,6 +59,12 @@
     content.querySelectorAll(LEFT_OUT).forEach((element) => element.remove());
     content.querySelectorAll("a").forEach((a) => a.replaceWith(...a.childNodes));
     content.querySelectorAll("[tabindex]").forEach((e) => e.removeAttribute("tabindex"));
+    if (page !== document) {
+      for (const element of content.querySelectorAll("[class*='s-']")) {
+        const classes = element.getAttribute("class");
+        element.setAttribute("class", classes.replace(/(?<!\S)s-(?=\d+(?!\S))/g, "other-s-"));
+      }
+    }
 
     const ids = new Set([...content.querySelectorAll("[id]")].map((element) => element.id));
     for (const element of content.querySelectorAll("*")) {
@@ -100,15 +118,17 @@
 
   async function open(wanted, x) {
     const url = new URL(wanted.href);
-    let content;
+    let page, content;
     try {
-      const page = await pageOf(url);
+      page = await pageOf(url);
       const parts = partsOf(page, decodeURIComponent(url.hash.slice(1)));
       content = copy(page, parts);
     } catch {
       return; // offline, or a file: the link still leads there
     }
     if (link !== wanted || !content.childElementCount) return;
+    document.adoptedStyleSheets = document.adoptedStyleSheets.filter((s) => s !== borrowed).concat(sheets.get(page) ?? []);
+    borrowed = sheets.get(page);
     box = document.createElement("div");
     box.id = "preview";
     box.className = "preview bd-article";

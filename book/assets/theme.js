@@ -109,10 +109,13 @@
         entry.classList.toggle("active", entry.contains(chosen));
       }
     };
+    /* Read is what lies above the upper third, however far: a jump passes headings unseen. */
+    const passed = new Set();
     const reading = new IntersectionObserver((entries) => {
-      const seen = entries.filter((entry) => entry.isIntersecting).pop();
-      if (seen) mark(links.get(seen.target));
-    }, { rootMargin: "0px 0px -70% 0px" });
+      for (const { target, isIntersecting } of entries) passed[isIntersecting ? "add" : "delete"](target);
+      const last = [...links.keys()].findLast((heading) => passed.has(heading));
+      if (last) mark(links.get(last));
+    }, { rootMargin: "1000000px 0px -70% 0px" });
     for (const heading of links.keys()) reading.observe(heading);
     const chosen = [...links.values()].find((link) => link.hash === location.hash && location.hash);
     if (chosen) mark(chosen);
@@ -148,9 +151,13 @@
   /* The book's contents stay where they were scrolled to. */
   const book = one("div.bd-sidebar");
   if (book && one(".bd-docs-nav")) {
-    const kept = Number(sessionStorage.getItem("sidebar-scroll-top"));
+    const name = "sidebar-scroll-top";
+    let kept = 0;
+    try { kept = Number(sessionStorage.getItem(name)); } catch { /* storage is forbidden */ }
     if (kept) book.scrollTop = kept;
-    addEventListener("pagehide", () => sessionStorage.setItem("sidebar-scroll-top", book.scrollTop));
+    addEventListener("pagehide", () => {
+      try { sessionStorage.setItem(name, book.scrollTop); } catch { /* or full */ }
+    });
   }
 
   /* What scrolls sideways can be reached by keyboard; what does not is no stop on the way. The

@@ -58,6 +58,28 @@ def test_no_id_stands_twice_while_a_figure_is_previewed(page):
     assert page.locator(f"#preview #{svg.get_attribute('aria-labelledby')}").count() == 1
 
 
+# What is drawn, piece by piece, whatever the size at which it is shown.
+LOOK = """svg => [...svg.querySelectorAll("path, text, rect, circle, use")].map(e => {
+  const s = getComputedStyle(e);
+  return [e.localName, s.fill, s.stroke, s.strokeWidth, s.strokeDasharray].join();
+})"""
+
+
+def test_a_figure_of_another_page_looks_as_it_does_there(new_context, probe):
+    page = new_context(bypass_csp=False, viewport={"width": 1280, "height": 900}).new_page()
+    page.goto("appendix/floating-point.html")
+    link = page.locator("article a.reference[href*='two-layer.html#fig-']").first
+    address = link.get_attribute("href").removeprefix("../")
+    there = preview_of(page, link).locator("svg.figure-svg").evaluate(LOOK)
+    formula = page.locator("#preview figcaption .formula").first.bounding_box()
+    assert formula["height"] < 40
+    page.goto(address)
+    here = page.locator(f"#{address.partition('#')[2]} svg.figure-svg").evaluate(LOOK)
+    assert len(here) > 50
+    assert there == here
+    assert probe.faults == []
+
+
 def test_focus_shows_it_escape_and_leaving_close_it(page):
     page.goto(NEURON)
     link = page.locator('article a.reference[href^="#equation-"]').first
