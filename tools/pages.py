@@ -60,6 +60,9 @@ SEARCH_LABEL = re.compile(
 )
 # The book's title stands outside every landmark.
 HOME = re.compile(r'<div class="sidebar-primary-item">(?=\s*<a class="navbar-brand logo")')
+# Icons are letters of a font, which nobody can read aloud; and what only a script can open.
+ICON = re.compile(r'<(i|span)( class="[^"]*\bfa-)')
+SIDEBAR_BUTTON = re.compile(r'(<button class="sidebar-toggle [^"]*)"')
 TABLE = re.compile(r'<table class="table">(?=(.*?)</thead>)', re.DOTALL)
 
 
@@ -68,6 +71,8 @@ def tidy(html: str) -> str:
     html = SHARED_ID.sub("", html).replace(*PROOF)
     html = SEARCH_LABEL.sub(r"\1", HIDING_LABEL.sub(r"\1", html))
     html = html.replace('role="doc-biblioentry"', 'role="listitem"')
+    html = ICON.sub(r'<\1 aria-hidden="true"\2', html)
+    html = SIDEBAR_BUTTON.sub(r'\1 pst-js-only"', html)
     html = TABLE.sub(reachable, html)
     html = HOME.sub('<div class="sidebar-primary-item" role="navigation" aria-label="Book">', html)
     html = LONG_LINES.sub(reachable_code, fold(html)).replace(' data-theme="auto"', "", 1)

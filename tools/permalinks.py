@@ -9,6 +9,7 @@ from html import escape
 from docutils import nodes
 from sphinx.application import Sphinx
 
+HEADING = re.compile(r'<(h[1-6])>(.*?)(<a class="headerlink" href="#([^"]+)")', re.DOTALL)
 LINK = re.compile(r'<a class="headerlink" href="#([^"]+)" title="Link to [^"]+">')
 BOX = re.compile(
     r'(<div class="(?:proof|exercise)(?![^"]*dropdown)[^"]*" id="([^"]+)">\s*'
@@ -63,7 +64,11 @@ def name_links(
             f' title="Link to this {label.split()[2]}" aria-label="{label}">#</a>'
         )
 
-    context["body"] = BOX.sub(linked, LINK.sub(named, context["body"]))
+    # A heading is read aloud without its link, which would say everything twice.
+    body = HEADING.sub(
+        r'<\1 aria-labelledby="heading-\4"><span id="heading-\4">\2</span>\3', context["body"]
+    )
+    context["body"] = BOX.sub(linked, LINK.sub(named, body))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

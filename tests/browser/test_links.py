@@ -45,6 +45,26 @@ def test_every_heading_equation_and_figure_has_one_with_a_name_of_its_own(page, 
     assert len(repeated) <= len(names) / 20, repeated
 
 
+def test_headings_and_buttons_are_read_aloud_by_their_own_words(page):
+    page.goto(NEURON)
+    for heading in page.locator("article :is(h1, h2, h3)").all():
+        words = heading.locator("> span").first.inner_text().strip()
+        assert heading.get_attribute("aria-labelledby") == heading.locator("> span").get_attribute(
+            "id"
+        )
+        assert "#" not in words
+    for role, name in [
+        ("heading", "1.2. The model"),
+        ("button", "Toggle primary sidebar"),
+        ("button", "Search Ctrl + K"),
+        ("navigation", "Contents"),
+    ]:
+        found = page.get_by_role(role, name=name, exact=True)
+        assert found.count() >= 1, name
+    icons = page.locator("[class*='fa-']:not([aria-hidden=true])")
+    assert icons.evaluate_all("all => all.map(e => e.outerHTML)") == []
+
+
 def test_the_menu_works_by_keyboard_and_without_scripts(new_context, page):
     page.goto(NEURON)
     summary = page.locator(".page-menu summary")

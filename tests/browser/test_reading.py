@@ -78,3 +78,14 @@ def test_a_line_of_prose_has_about_seventy_characters(page):
         )
     )
     assert 31 <= width / size <= 33  # em: 66 to 72 characters of Charter, Georgia, Cambria
+
+
+def test_the_contents_mark_the_section_that_is_read_also_after_a_jump(page):
+    page.goto(NEURON)
+    active = page.locator("#pst-page-toc-nav a.active")
+    for section in ("the-perceptron-algorithm", "exercises", "the-model"):
+        page.evaluate(f"document.getElementById('{section}').scrollIntoView()")
+        page.locator(f"#pst-page-toc-nav a.active[href='#{section}']").wait_for()
+        assert active.count() == 1
+    page.keyboard.press("End")
+    page.locator("#pst-page-toc-nav a.active[href='#exercises']").wait_for()
