@@ -10,6 +10,7 @@ import re
 import shutil
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -52,20 +53,33 @@ class Handler(SimpleHTTPRequestHandler):
         return super().translate_path("/" + path.removeprefix(BASE) if inside else "/:outside:")
 
     def do_GET(self) -> None:
-        """Send a file, gzipped where that is of use; pages that are missing get the 404 page."""
+        """Send a file, gzipped where that is of use; pages that are missing get the 404 page.
+
+        An address that ends in ``?slowly`` gets the page in two pieces.
+        """
         path = Path(self.translate_path(self.path))
         path = path / "index.html" if path.is_dir() else path
         status = 200 if path.is_file() else 404
         if status == 404:
             path = Path(self.directory) / "404.html"
         body = path.read_bytes() if path.is_file() else b"not found"
+        slowly = self.path.endswith("?slowly")
         self.send_response(status)
         self.send_header("Content-Type", self.guess_type(path))
-        if path.suffix in PACKED and "gzip" in self.headers.get("Accept-Encoding", ""):
+        if (
+            not slowly
+            and path.suffix in PACKED
+            and "gzip" in self.headers.get("Accept-Encoding", "")
+        ):
             body = gzip.compress(body, 6)
             self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        if slowly:
+            cut = body.find(b"<article") + 500  # the menus, and the text's beginning
+            self.wfile.write(body[:cut])
+            time.sleep(0.4)
+            body = body[cut:]
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
@@ -132,8 +146,8 @@ def playwright() -> Iterator[Playwright]:
 
 
 @pytest.fixture(scope="session")
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    """Start the browser."""
+def start(playwright: Playwright) -> Callable[..., Browser]:
+    """Return what starts a browser, with Playwright's options."""
     named = os.environ.get("CHROMIUM")
     found = [shutil.which(name) for name in ([named] if named else ["chromium", "google-chrome"])]
     program = next(filter(None, found), None)
@@ -143,9 +157,16 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
             " or name one: CHROMIUM=/path/to/chromium make browser",
             returncode=3,
         )
-    browser = playwright.chromium.launch(
-        executable_path=program, args=FLAGS, chromium_sandbox=os.geteuid() != 0
+    safe = os.geteuid() != 0
+    return partial(
+        playwright.chromium.launch, executable_path=program, args=FLAGS, chromium_sandbox=safe
     )
+
+
+@pytest.fixture(scope="session")
+def browser(start: Callable[..., Browser]) -> Iterator[Browser]:
+    """Start the browser."""
+    browser = start()
     yield browser
     browser.close()
 

@@ -36,14 +36,26 @@ PARTED = """() => [...document.querySelectorAll("article .formula")].filter(form
 }).map(formula => formula.parentElement.textContent.slice(0, 60))"""
 
 
+@pytest.fixture(scope="module")
+def with_scrollbars(start):
+    """Start a browser that shows scrollbars, as readers' do: they take room when they come."""
+    browser = start(ignore_default_args=["--hide-scrollbars"])
+    yield browser
+    browser.close()
+
+
 @pytest.mark.parametrize("width", [1350, 412])
-def test_nothing_moves_while_a_page_loads(new_context, each_page, width):
-    page = new_context(viewport={"width": width, "height": 900}, is_mobile=width < 600).new_page()
+def test_nothing_moves_while_a_page_arrives(with_scrollbars, site, each_page, width):
+    size = {"width": width, "height": 900}
+    context = with_scrollbars.new_context(base_url=site, viewport=size, is_mobile=width < 600)
+    page = context.new_page()
     page.add_init_script(WATCH)
-    page.goto(each_page, wait_until="networkidle")
+    page.goto(f"{each_page}?slowly", wait_until="networkidle")
     page.evaluate("() => document.fonts.ready")
     page.wait_for_timeout(100)  # what a script does when all is there
-    assert page.evaluate("window.shifts") == []
+    shifts = page.evaluate("window.shifts")
+    context.close()
+    assert shifts == []
 
 
 def test_a_shift_is_noticed(page):
