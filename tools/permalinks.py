@@ -9,7 +9,9 @@ from html import escape
 from docutils import nodes
 from sphinx.application import Sphinx
 
-HEADING = re.compile(r'<(h[1-6])>(.*?)(<a class="headerlink" href="#([^"]+)")', re.DOTALL)
+HEADING = re.compile(
+    r'<(h[1-6])>((?:(?!</h).)*?)(<a class="headerlink" href="#([^"]+)")', re.DOTALL
+)
 LINK = re.compile(r'<a class="headerlink" href="#([^"]+)" title="Link to [^"]+">')
 BOX = re.compile(
     r'(<div class="(?:proof|exercise)(?![^"]*dropdown)[^"]*" id="([^"]+)">\s*'
