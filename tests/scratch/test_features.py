@@ -218,3 +218,17 @@ def test_counts_of_separable_labellings(n_samples, n_parameters, expected):
 def test_wrong_arguments_are_named(call, message):
     with pytest.raises(ValueError, match=f"^{message}"):
         call()
+
+
+@pytest.mark.parametrize("penalty", [0, 1e-6])
+@pytest.mark.parametrize("half", ["Psi", "Y", "both"])
+def test_half_precision_is_read_out_though_linear_algebra_does_not_take_it(rng, penalty, half):
+    Psi = rng.integers(-4, 5, (50, 2)) / 4  # exact in 16 bits, and so are the targets
+    Y = Psi @ [[0.5], [-2.0]] + 1
+    X = Psi.astype(np.float64 if half == "Y" else np.float16)
+    readout = ridge_readout(
+        X, Y.astype(np.float64 if half == "Psi" else np.float16), penalty=penalty
+    )
+    assert readout.W.dtype == X.dtype
+    np.testing.assert_allclose(readout.W, [[0.5, -2.0]], atol=1e-3)
+    np.testing.assert_allclose(readout.b, [1.0], atol=1e-3)

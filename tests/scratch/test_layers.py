@@ -256,5 +256,6 @@ def test_residual_layers_must_exist_and_keep_the_shape(rng):
 
 
 def test_ones_that_many_steps_share_cannot_be_changed():
+    _ones.cache_clear()
     with pytest.raises(ValueError, match="read-only"):
         _ones(3, np.dtype(float))[0] = 2

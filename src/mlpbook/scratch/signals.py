@@ -158,5 +158,5 @@ def relu_correlation(rho: ArrayLike) -> Array:
     >>> relu_correlation([-1, 1])
     array([0., 1.])
     """
-    r: Array = np.clip(np.asarray(rho, dtype=float), -1, 1)
+    r: Array = np.clip(rho, -1, 1)
     return np.asarray((np.sqrt(1 - r**2) + r * (np.pi - np.arccos(r))) / np.pi)
