@@ -187,7 +187,8 @@ MOVED = """<!DOCTYPE html>
 <meta charset="utf-8" />
 <title>This page has moved</title>
 <meta http-equiv="refresh" content="0; url={target}" />
-<meta name="robots" content="noindex" />{canonical}
+<meta name="robots" content="noindex" />
+<link rel="icon" href="data:," />{canonical}
 </head>
 <body><p>This page has moved: <a href="{target}">{words}</a>.</p></body>
 </html>

@@ -58,6 +58,7 @@ def test_with_an_address_pages_are_canonical_have_cards_and_stand_in_the_map(
     moved = book.page("part/old")
     assert 'http-equiv="refresh" content="0; url=../first.html#first"' in moved
     assert f'<link rel="canonical" href="{ADDRESS}first.html" />' in moved
+    assert '<link rel="icon" href="data:," />' in moved  # else a browser asks for one, in vain
     assert f'href="{ADDRESS}first.html"' in book.page("404")
     assert check_site.check(site) == []
 
