@@ -437,17 +437,21 @@ def test_divergence_seen_only_on_the_validation_data_is_reported_too(data):
         run(network(), X, y, validation=(np.full((2, 3), 1e308), y[:2]))
 
 
-def test_divergence_in_the_last_step_of_an_epoch_is_reported(data):
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_divergence_that_no_loss_has_seen_is_reported(data, epochs):
     X, y = data
     model = network(sizes=(3, 2))
 
     class BadStep(SGD):
         def step(self, gradients):
             super().step(gradients)
-            self.parameters.flat[0] = np.nan
+            self.steps = getattr(self, "steps", 0) + 1
+            if self.steps == epochs:  # one batch an epoch: the last step of all
+                self.parameters.flat[0] = np.nan
 
-    with pytest.raises(FloatingPointError, match="diverged in epoch 1"):
-        run(model, X, y, optimizer=BadStep(model.parameters(), 0.1), batch_size=20)
+    optimizer = BadStep(model.parameters(), 0.1)
+    with pytest.raises(FloatingPointError, match=f"diverged in epoch {epochs}"):
+        run(model, X, y, optimizer=optimizer, batch_size=20, epochs=epochs)
 
 
 LOSS_FUNCTIONS = [CrossEntropyLoss, MSELoss, BCEWithLogitsLoss]

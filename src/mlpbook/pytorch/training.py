@@ -89,8 +89,6 @@ def fit(
             optimizer.step()
             history.batch_loss.append(loss.item())
             total += loss.item() if summed else loss.item() * len(batch)
-        if not all(torch.isfinite(p).all() for p in model.parameters()):
-            raise divergence(epoch, history, optimizer.param_groups[0]["lr"])
         history.train_loss.append(total / len(X))
         if validation is not None:
             model.eval()
@@ -106,6 +104,8 @@ def fit(
             if stopping.is_over(loss.item(), lambda: copy.deepcopy(model.state_dict())):
                 break
             model.train()
+    if not all(torch.isfinite(p).all() for p in model.parameters()):  # no loss has seen it
+        raise divergence(epoch, history, optimizer.param_groups[0]["lr"])
     model.eval()
     if stopping.state is not None:
         model.load_state_dict(stopping.state)

@@ -232,7 +232,7 @@ class Sequential:
         _check_layers(self.layers)
         arrays = self._arrays()
         dtype = np.result_type(*arrays) if arrays else np.dtype(np.float64)
-        shapes = [array.shape for array in arrays]
+        shapes = tuple(array.shape for array in arrays)  # one for both: quickly compared
         flat = np.concatenate([np.zeros(0, dtype), *(array.ravel() for array in arrays)])
         self._parameters, self._gradients = Views(flat, shapes), Views(np.zeros_like(flat), shapes)
         self._attach()

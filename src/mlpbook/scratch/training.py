@@ -127,8 +127,6 @@ def fit(
             optimizer.step(model.gradients())
             history.batch_loss.append(loss)
             total += loss if summed else loss * len(batch)
-        if not math.isfinite(np.dot(theta, theta)):
-            raise divergence(epoch, history, optimizer.lr)
         history.train_loss.append(total / len(X))
         if validation is not None:
             model.eval()
@@ -142,6 +140,8 @@ def fit(
             if stopping.is_over(loss, model.state_dict):
                 break
             model.train()
+    if not math.isfinite(np.dot(theta, theta)):  # no loss has seen the last step
+        raise divergence(epoch, history, optimizer.lr)
     model.eval()
     if stopping.state is not None:
         model.load_state_dict(stopping.state)
