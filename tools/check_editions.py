@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import pikepdf
 import pypdfium2
+from playwright.sync_api import sync_playwright
 
 import bound
 import paper
@@ -258,9 +259,40 @@ FORMULA = re.compile(r'<svg [^>]*class="formula-drawing"[^>]*>')
 PICTURE = re.compile(r"<img\b[^>]*>")
 
 
+NARROW = 360  # px, a telephone
+TOO_WIDE = """() => {
+  const edge = document.documentElement.clientWidth + 2, faults = [];
+  for (const element of document.querySelectorAll('body *:not(svg *, pre *)')) {
+    const right = element.getBoundingClientRect().right;
+    if (right > edge) faults.push(`${element.localName} reaches ${Math.round(right - edge)} px ` +
+      `over the edge: ${element.textContent.trim().slice(0, 50)}`);
+  }
+  if (!faults.length && document.documentElement.scrollWidth > edge) faults.push('text is cut off');
+  for (const picture of document.images) {
+    if (!picture.naturalWidth) faults.push(`there is no picture ${picture.getAttribute('src')}`);
+  }
+  return faults.slice(0, 3);
+}"""
+
+
+def check_narrow(path: Path) -> Iterator[str]:
+    """Open every text as wide as a telephone: nothing is cut off, every picture is there."""
+    with tempfile.TemporaryDirectory() as scratch, zipfile.ZipFile(path) as archive:
+        archive.extractall(scratch)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=paper.chromium(), args=paper.FLAGS)
+            page = browser.new_page(viewport={"width": NARROW, "height": 800})
+            for text in sorted(Path(scratch).rglob("*.xhtml")):
+                page.goto(text.as_uri())
+                for fault in page.evaluate(TOO_WIDE):
+                    yield f"{text.name}: {fault}"
+            browser.close()
+
+
 def check_epub(path: Path, book: bound.Book) -> Iterator[str]:
     """Yield the faults of the EPUB."""
     yield from epubcheck(path)
+    yield from check_narrow(path)
     with zipfile.ZipFile(path) as archive:
         texts = {
             name: archive.read(name).decode()

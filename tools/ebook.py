@@ -279,13 +279,15 @@ PACKAGE = """<?xml version="1.0" encoding="utf-8"?>
 <meta property="schema:accessibilityFeature">alternativeText</meta>
 <meta property="schema:accessibilityFeature">describedMath</meta>
 <meta property="schema:accessibilityFeature">displayTransformability</meta>
+<meta property="schema:accessibilityFeature">index</meta>
 <meta property="schema:accessibilityFeature">readingOrder</meta>
 <meta property="schema:accessibilityFeature">structuralNavigation</meta>
 <meta property="schema:accessibilityFeature">tableOfContents</meta>
 <meta property="schema:accessibilityHazard">none</meta>
 <meta property="schema:accessibilitySummary">Figures have a text that states their finding. \
 Formulas are drawings whose text alternative is the formula in one line of Unicode. \
-Headings give the structure; nothing is said by colour alone.</meta>
+Headings give the structure; nothing is said by colour alone. \
+No person has yet evaluated it against WCAG.</meta>
 <meta name="cover" content="cover-image"/>
 </metadata>
 <manifest>

@@ -553,6 +553,7 @@ def test_heavy_pages_are_found(tmp_path: Path, monkeypatch) -> None:
 
 def test_a_damaged_ebook_is_found(site, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(check_editions, "epubcheck", lambda path: iter(()))
+    monkeypatch.setattr(check_editions, "check_narrow", lambda path: iter(()))
     book = bound.read_book(*site)
     path = tmp_path / "book.epub"
     files = packed(site, path)
@@ -575,3 +576,23 @@ def test_a_damaged_ebook_is_found(site, tmp_path, monkeypatch) -> None:
         "the contents lack '2. Second page'",
     ):
         assert words in found, words
+
+
+@needs_chromium
+def test_what_a_telephone_cuts_off_is_found(site, tmp_path: Path) -> None:
+    path = tmp_path / "book.epub"
+    files = packed(site, path)
+    files["book/cover.xhtml"] = files["book/title.xhtml"]  # the cover is no picture here
+    ebook.pack(path, files, DATE)
+    assert list(check_editions.check_narrow(path)) == []
+    wide = f'<p style="white-space: nowrap">{"wide " * 80}</p><img src="images/gone.svg" alt="x"/>'
+    files["book/first.xhtml"] = files["book/first.xhtml"].replace("</body>", f"{wide}</body>")
+    files["book/second.xhtml"] = files["book/second.xhtml"].replace(
+        "</body>", f"<p>{'a_very_long_name' * 20}</p></body>"
+    )
+    ebook.pack(path, files, DATE)
+    found = list(check_editions.check_narrow(path))
+    assert found == [
+        "first.xhtml: text is cut off",
+        "first.xhtml: there is no picture images/gone.svg",
+    ]
