@@ -88,20 +88,23 @@ def page_of(anchor: str) -> HtmlElement:
 NUMBERED = re.compile(r"(\d+(?:\.\d+)*)\.\s|((?:Exercise|Theorem|Lemma|Algorithm) [\d.]+\d)")
 
 
-def number_of(place: HtmlElement) -> str:
+def title_of(place: HtmlElement) -> HtmlElement | None:
+    """Return the heading of a section, or the title of a box, from it or from a label before it."""
+    around = place
+    while around is not None and not len(around) and around.tag not in HEADINGS:
+        around = around.getnext()
+    return None if around is None else next(around.iter(*HEADINGS, "p"), None)
+
+
+def number_of(title: HtmlElement) -> str:
     r"""Return what a place is called where only numbers help: its chapter's, section's, exercise's.
 
     Examples
     --------
-    >>> section = E.SECTION(E.SPAN(id="here"), E.H3(E.SPAN("1.7. "), "Logistic regression"))
-    >>> number_of(section), number_of(section[0])
-    ('§\xa01.7', '§\xa01.7')
+    >>> number_of(E.H3(E.SPAN("1.7. "), "Logistic regression"))
+    '§\xa01.7'
     """
-    around = place
-    while around is not None and not len(around):  # a label stands before what it names
-        around = around.getnext()
-    title = None if around is None else next(around.iter(*HEADINGS, "p"), None)
-    match = NUMBERED.match(title.text_content()) if title is not None else None
+    match = NUMBERED.match(title.text_content())
     if match is None:
         return ""
     kind = "ch.\u00a0" if match[1] and "." not in match[1] else "§\u00a0" if match[1] else ""
@@ -137,12 +140,13 @@ def rewrite_links(book: Book, chapter: Chapter, places: dict[str, HtmlElement]) 
 
 def say_place(link: HtmlElement, anchor: str, place: HtmlElement | None) -> None:
     """Write behind a name in the text where it leads: to a section's number, or else to a page."""
-    if re.search(r"\d", link.text_content()) or place is None:
+    title = None if place is None else title_of(place)
+    if title is None or re.search(r"\d", link.text_content()):
         return
-    number = number_of(place)
+    number = number_of(title)
     if number:
         link.append(E.SPAN(f"\u00a0({number})", E.CLASS("place")))
-    elif "--" in anchor:  # the contents give the pages of chapters
+    elif title.tag != "h1":  # the contents give the pages of chapters
         link.append(E.SPAN("\u00a0(p.\u00a0", page_of(anchor), ")", E.CLASS("place")))
 
 
@@ -326,6 +330,7 @@ def assemble(book: Book, art: bytes, root: Path = ROOT) -> tuple[str, list[str]]
     places = {one.get("id"): one for c in every for one in c.body.iter() if one.get("id")}
     for chapter in every:
         rewrite_links(book, chapter, places)
+    for chapter in every:
         if chapter is not book.home:
             shift_headings(chapter.body)
         keep_together(chapter.body)

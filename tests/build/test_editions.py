@@ -407,13 +407,8 @@ def test_headings_and_outline_must_agree(tmp_path: Path) -> None:
 
 
 def test_a_name_in_the_text_is_followed_by_its_number_or_page() -> None:
-    section = E.SECTION(E.SPAN(id="here"), E.H3(E.SPAN("1.7. "), "Descent"))
-    assert paper.number_of(section) == "§\u00a01.7"
-    assert paper.number_of(section[0]) == "§\u00a01.7"  # a label stands before its heading
-    assert paper.number_of(E.SECTION(E.H1("3. Networks"))) == "ch.\u00a03"
+    section = E.SECTION(E.SPAN(id="here"), E.H2(E.SPAN("1.7. "), "Descent"))
     exercise = E.DIV(E.P(E.SPAN("Exercise 4.7 "), " (Leaks)"), E.P("1. No number."))
-    assert paper.number_of(exercise) == "Exercise 4.7"
-    assert paper.number_of(E.SECTION(E.H3("Sums of 3. degree"))) == ""
 
     def said(words: str, anchor: str, place) -> str:
         link = E.A(words)
@@ -421,9 +416,15 @@ def test_a_name_in_the_text_is_followed_by_its_number_or_page() -> None:
         return link.text_content()
 
     assert said("Descent", "one--here", section) == "Descent\u00a0(§\u00a01.7)"
+    assert said("Descent", "one--here", section[0]) == "Descent\u00a0(§\u00a01.7)"  # its label
     assert said("Section 1.7", "one--here", section) == "Section 1.7"
-    assert said("Sums", "two--sums", E.SECTION(E.H3("Sums"))) == "Sums\u00a0(p.\u00a0000)"
+    assert said("Networks", "mlp", E.SECTION(E.H1("3. Networks"))) == "Networks\u00a0(ch.\u00a03)"
+    assert said("an exercise", "ex-4-7", exercise) == "an exercise\u00a0(Exercise 4.7)"
+    assert said("Sums", "two--sums", E.SECTION(E.H2("Sums"))) == "Sums\u00a0(p.\u00a0000)"
     assert said("Notation", "notation", E.SECTION(E.H1("Notation"))) == "Notation"
+    plain = E.SECTION(E.SPAN(id="label"), E.H1("Notation"), E.P("Letters ", E.EM("mean")))
+    assert said("Notation", "notation--label", plain[0]) == "Notation"
+    assert said("nowhere", "nowhere", None) == "nowhere"
 
 
 def test_short_code_and_short_tables_stay_together() -> None:
