@@ -45,6 +45,7 @@ def train(
     rng: np.random.Generator,
     epochs: int,
     lr: float,
+    severity: float = 1.0,
     held_out: int,
     n_blocks: int | None,
 ) -> Result:
@@ -61,6 +62,8 @@ def train(
     epochs : int
     lr : float
         The highest learning rate, after the warm-up.
+    severity : float
+        Multiplies the strengths of all distortions.
     held_out : int
         So many training images, always the same, are left out and take the place of the test.
     n_blocks : int, optional
@@ -81,7 +84,7 @@ def train(
     schedule = linear_warmup(cosine(lr, n_steps), min(WARM_UP, n_steps - 1))
     history, number = History(), count()
     for epoch in range(epochs):
-        factor = WEAK if epoch >= epochs - LAST else 1.0
+        factor = severity * (WEAK if epoch >= epochs - LAST else 1.0)
         strengths = {name: factor * value for name, value in DISTORTIONS.items()}
         for block in batches(len(X), BLOCK, rng=rng):
             if n_blocks is not None and next(number) >= n_blocks:

@@ -46,6 +46,7 @@ def run(
     *,
     epochs: int = 34,
     lr: float = 0.1,
+    severity: float = 1.0,
     held_out: int = 0,
     n_blocks: int | None = None,
 ) -> Result:
@@ -59,6 +60,8 @@ def run(
         Passes over the training images, each time distorted anew.
     lr : float
         The highest learning rate.
+    severity : float
+        Multiplies the strengths of all distortions.
     held_out : int
         So many training images take the place of the test: for choosing the other settings.
     n_blocks : int, optional
@@ -90,6 +93,7 @@ def run(
         rng=rng,
         epochs=epochs,
         lr=lr,
+        severity=severity,
         held_out=held_out,
         n_blocks=n_blocks,
     )
