@@ -27,24 +27,7 @@ def run(
 ) -> Result:
     """Train 784-1000-1000-10 on distorted MNIST with PyTorch, in 1,200 CPU seconds.
 
-    Parameters
-    ----------
-    seed : int
-        Draws the start, the order and the distortions.
-    epochs : int
-        Passes over the training images, each time distorted anew.
-    severity : float
-        Multiplies the strengths of all distortions.
-    held_out : int
-        So many training images take the place of the test: for choosing the other settings.
-    n_blocks : int, optional
-        Only so many blocks of images, and no test: the reduced case.
-
-    Returns
-    -------
-    dict
-        ``first_losses`` of the first steps, in nats; ``train_losses`` by block of images, while
-        the network changes; and ``test_error``.
+    Parameters and results are those of `mlpbook.pytorch.experiments.augmented_pytorch.run`.
     """
     return augmented_pytorch.run(
         seed, epochs=epochs, severity=severity, held_out=held_out, n_blocks=n_blocks
