@@ -219,6 +219,9 @@ def fill_index(
     if pagename == "genindex":
         context["place_of"] = lambda address: place_of(app, address)
         context["in_order"] = lambda links: sorted(links, key=lambda link: order(app, *link))
+        words = "The index: terms, theorems, and the names of the package."
+        meta = f'<meta name="description" content="{words}" />\n'
+        context["metatags"] = context.get("metatags", "") + meta
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
