@@ -1,4 +1,4 @@
-"""What the two experiments with distorted digits share: all but the half that trains.
+"""What the experiments with distorted digits share: all but the half that trains.
 
 A network 784-1000-1000-10 never sees an image twice: every block of 6,000 training images is
 distorted anew before `fit` gets it. In the last epochs the distortions are weaker, because the
