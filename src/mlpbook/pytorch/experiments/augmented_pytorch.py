@@ -20,14 +20,15 @@ __all__ = ["Bfloat16MLP", "run"]
 
 
 class Bfloat16MLP(MLP):
-    """The same network with its matrix products in bfloat16; all else, the weights too, in float32.
+    """The same network, its matrix products in bfloat16, all else in float32.
 
-    bfloat16 (Kalamkar et al. 2019, arXiv 1905.12322) has float32's exponents and 8 significant
-    bits: it rounds by up to 0.2 %, which training bears, and needs no scaling of the loss.
+    bfloat16 (Kalamkar et al. 2019, arXiv 1905.12322) has float32's
+    exponents and 8 significant bits: it rounds by up to 0.2 %, which
+    training bears, and needs no scaling of the loss.
     """
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
-        """Return the outputs (N, n_L), in float32, for a batch X (N, n_0)."""
+        """Return outputs (N, n_L), in float32, for a batch X (N, n_0)."""
         with torch.autocast(X.device.type, dtype=torch.bfloat16):
             outputs: torch.Tensor = super().forward(X)
         return outputs.float()
