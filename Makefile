@@ -1,7 +1,7 @@
 # Everything this project does, by name. `make` alone lists it.
 #
 # Each target makes its own environment, in $(VENV), from the pinned requirements.txt.
-# Without make: python tools/set_up.py, then the commands below.
+# Without make: python tools/upkeep/set_up.py, then the commands below.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,8 +9,10 @@ OLDEST ?= .venv-oldest
 PORT ?= 8000
 BIN = $(VENV)/bin
 SITE = _build/html
-NUMPY_ALONE = tests/scratch src/mlpbook/scratch src/mlpbook/loop.py src/mlpbook/states.py $(foreach m, \
-    autograd data gradient_check history initializers validation,tests/test_$(m).py src/mlpbook/$(m).py)
+NUMPY_ALONE = tests/scratch tests/chapters tests/shared tests/test_autograd.py \
+    tests/data/test_toys.py tests/checks/test_gradient_check.py src/mlpbook/scratch \
+    src/mlpbook/chapters src/mlpbook/shared src/mlpbook/autograd.py src/mlpbook/data/toys.py \
+    src/mlpbook/data/preparation.py src/mlpbook/checks/gradient_check.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup book strict test oldest mutants browser lint pdf epub editions serve experiment bench lock clean
@@ -20,7 +22,7 @@ help:  ## list the targets
 
 setup:  ## make the environment (the other targets do it for you)
 	@command -v "$(PYTHON)" >/dev/null 2>&1 || { echo "This book needs Python 3.11 or newer, and there is no $(PYTHON) here. Install Python, or name one: make PYTHON=/path/to/python"; exit 1; }
-	@"$(PYTHON)" tools/set_up.py "$(VENV)"
+	@"$(PYTHON)" tools/upkeep/set_up.py "$(VENV)"
 
 book: setup  ## build the site, executing every page that changed
 	@"$(BIN)/jupyter-book" build book
@@ -28,7 +30,7 @@ book: setup  ## build the site, executing every page that changed
 
 strict: setup  ## build every page with warnings as errors, and check the site
 	@"$(BIN)/jupyter-book" build book --all -W -n --keep-going
-	@"$(BIN)/python" tools/check_site.py $(SITE)
+	@"$(BIN)/python" -m tools.site.check $(SITE)
 
 test: setup  ## run the tests
 	@"$(BIN)/python" -m pytest
@@ -37,38 +39,38 @@ browser: book  ## read the built site in a browser (Chromium), as a reader would
 	@"$(BIN)/python" -m pytest tests/browser --site $(SITE)
 
 oldest:  ## test the NumPy half on the oldest NumPy it promises to run on (needs Python 3.11)
-	@"$(PYTHON)" tools/set_up.py "$(OLDEST)" tests/oldest.txt
+	@"$(PYTHON)" tools/upkeep/set_up.py "$(OLDEST)" tests/oldest.txt
 	@MLPBOOK_DATA=none "$(OLDEST)/bin/python" -m pytest -p no:cacheprovider $(NUMPY_ALONE)
 
 mutants: setup  ## change the NumPy half in thousands of ways: do its tests notice? (10 minutes)
-	@"$(BIN)/python" tools/mutants.py $(ONLY)
+	@"$(BIN)/python" -m tools.upkeep.mutants $(ONLY)
 
 lint: setup  ## check style and types
-	@"$(BIN)/ruff" check src tests tools benchmarks
-	@"$(BIN)/ruff" format --check src tests tools benchmarks
+	@"$(BIN)/ruff" check src tests tools benchmarks experiments
+	@"$(BIN)/ruff" format --check src tests tools benchmarks experiments
 	@"$(BIN)/mypy"
 
 pdf: book  ## print the whole book as one PDF beside the site's pages (needs Chromium)
-	@"$(BIN)/python" tools/paper.py $(SITE)
+	@"$(BIN)/python" -m tools.editions.print_pdf $(SITE)
 
 epub: book  ## make an EPUB of the whole book beside the site's pages
-	@"$(BIN)/python" tools/ebook.py $(SITE)
+	@"$(BIN)/python" -m tools.editions.make_epub $(SITE)
 
 editions: pdf epub  ## make both, and check them (needs Chromium, and Java for EPUBCheck)
-	@"$(BIN)/python" tools/check_editions.py $(SITE)
+	@"$(BIN)/python" -m tools.editions.check $(SITE)
 
 serve: book  ## build the site, then serve it on this machine
 	@echo "Reading room: http://localhost:$(PORT)/ (stop with Ctrl-C)"
 	@"$(BIN)/python" -m http.server --directory $(SITE) --bind 127.0.0.1 $(PORT)
 
 experiment: setup  ## list what was too dear for the build; run one with NAME=...
-	@PYTHONPATH=src "$(BIN)/python" -m mlpbook.experiments $(NAME)
+	@PYTHONPATH=src "$(BIN)/python" -m bookkit.records $(NAME)
 
 bench: setup  ## time the package against PyTorch, scikit-learn and bare products
-	@"$(BIN)/python" benchmarks/bench.py
+	@"$(BIN)/python" -m benchmarks.bench
 
 lock: setup  ## pin requirements.in in requirements.txt (needs uv)
-	@tools/lock.sh
+	@tools/upkeep/lock.sh
 
 clean:  ## remove what was built (the environment stays)
 	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis

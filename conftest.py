@@ -25,7 +25,7 @@ def _digits_without_a_network() -> Iterator[None]:
     if os.environ.get("MLPBOOK_DATA"):
         yield
         return
-    from mlpbook import mnist
+    from mlpbook.data import mnist
 
     folder = Path(mkdtemp(prefix="mlpbook-tests-"))
     mnist._fetch_substitute(folder)

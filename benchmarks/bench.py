@@ -3,7 +3,7 @@
 Times training steps, the routes of the data, and imports; compares the two halves' losses in
 float64; prints the targets with what was measured; and writes all times to a file. On an idle
 machine this takes about three minutes. The dear runs on MNIST are experiments of their own
-(`python -m mlpbook.experiments`), whose records are read here where they exist.
+(`python -m bookkit.records`), whose records are read here where they exist.
 """
 
 import argparse
@@ -16,10 +16,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from protocol import ONE_THREAD, SHORTEST_BLOCK, Times, measure
-from training_steps import CONTESTANTS, WORKLOADS, check_learning
-
-from mlpbook.reach import Modules
+from benchmarks.protocol import ONE_THREAD, SHORTEST_BLOCK, Times, measure
+from benchmarks.training_steps import CONTESTANTS, WORKLOADS, check_learning
+from bookkit.records.dependencies import Modules
 
 os.environ.update(ONE_THREAD)
 
@@ -40,7 +39,7 @@ def training_steps(rounds: int, shortest: float) -> dict[str, Any]:
 
 def data_route(rounds: int, shortest: float) -> dict[str, Any]:
     """Time the routes of the data."""
-    from data_route import BATCH_SIZE, EPOCHS, N_IMAGES, ROUTES, check_same_digits
+    from benchmarks.data_route import BATCH_SIZE, EPOCHS, N_IMAGES, ROUTES, check_same_digits
 
     say("routes of the data")
     times = measure(ROUTES, None, rounds=rounds, check=check_same_digits, shortest=shortest)
@@ -70,7 +69,7 @@ def digits(times: list[float]) -> list[float]:
 
 def record(rounds: int, shortest: float) -> dict[str, Any]:
     """Measure everything; return the record."""
-    from start_up import start_up
+    from benchmarks.start_up import start_up
 
     steps, routes = training_steps(rounds, shortest), data_route(rounds, shortest)
     say("imports")
@@ -78,7 +77,7 @@ def record(rounds: int, shortest: float) -> dict[str, Any]:
     for program in programs.values():
         program |= {"cpu": digits(program["cpu"]), "mebibytes": round(program["mebibytes"], 1)}
     say("NumPy against PyTorch in float64")
-    from parity import RUNS, deviations
+    from benchmarks.parity import RUNS, deviations
 
     return {
         "date": date.today().isoformat(),
@@ -100,7 +99,7 @@ def machine() -> dict[str, Any]:
     import sklearn  # noqa: F401 (its version is asked for)
     import torch  # noqa: F401
 
-    from mlpbook.experiments.__main__ import processor, versions
+    from bookkit.records.__main__ import processor, versions
 
     return {"processor": processor(), "threads": 1, "versions": versions()}
 
@@ -123,7 +122,7 @@ def write(fields: dict[str, Any], path: Path) -> None:
 
 def main() -> None:
     """Read the command line, measure or read, print the table."""
-    from mlpbook.speed import Record, accuracies, load, table
+    from bookkit.records.timing import Record, accuracies, load, table
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

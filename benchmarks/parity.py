@@ -10,8 +10,15 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from training_steps import BATCHES_SEED, MOMENTUM, WEIGHT_DECAY, WEIGHTS_SEED, WORKLOADS, Workload
 
+from benchmarks.training_steps import (
+    BATCHES_SEED,
+    MOMENTUM,
+    WEIGHT_DECAY,
+    WEIGHTS_SEED,
+    WORKLOADS,
+    Workload,
+)
 from mlpbook.pytorch import network as torch_network
 from mlpbook.pytorch import training as torch_training
 from mlpbook.scratch import losses, optimizers, training

@@ -9,10 +9,9 @@ the package, name its folder: PYTHONPATH=/other/src python benchmarks/speed.py
 import argparse
 import statistics
 
-from protocol import Times, measure
-from training_steps import CONTESTANTS, WORKLOADS, Workload, check_learning
-
-from mlpbook.speed import paired_ratio
+from benchmarks.protocol import Times, measure
+from benchmarks.training_steps import CONTESTANTS, WORKLOADS, Workload, check_learning
+from bookkit.records.timing import paired_ratio
 
 
 def report(task: Workload, times: dict[str, Times]) -> str:

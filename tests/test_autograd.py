@@ -24,12 +24,12 @@ from mlpbook.autograd import (
     unbroadcast,
     zero_grad,
 )
-from mlpbook.gradient_check import numerical_gradient
-from mlpbook.initializers import he_normal
+from mlpbook.checks.gradient_check import numerical_gradient
 from mlpbook.scratch.layers import Linear, Tanh
 from mlpbook.scratch.losses import CrossEntropyLoss, MSELoss
 from mlpbook.scratch.network import MLP
 from mlpbook.scratch.optimizers import SGD, Adam
+from mlpbook.shared.initializers import he_normal
 
 
 def leaf(data):
@@ -676,7 +676,7 @@ def test_graph_names_what_it_is_told_and_numbers_the_rest():
 
 def test_graph_goes_into_the_diagram():
     pytest.importorskip("matplotlib")
-    from mlpbook.plots import flow_diagram
+    from bookkit.figures.plots import flow_diagram
 
     w = leaf([1.0, 2.0])
     drawing = graph((w * w).exp().sum(), {"w": w})

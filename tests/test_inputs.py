@@ -13,18 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlpbook.chapters import features, one_neuron, representation, two_layer, two_layer_threshold
+from mlpbook.checks.evaluation import error_rate
 from mlpbook.data import standardize
-from mlpbook.evaluation import error_rate
-from mlpbook.scratch import (
-    approximation,
-    features,
-    losses,
-    optimizers,
-    perceptron,
-    threshold,
-    training,
-    two_layer,
-)
+from mlpbook.scratch import losses, optimizers, training
 from mlpbook.scratch.network import MLP
 
 N_IN = 3
@@ -107,14 +99,14 @@ ENTRIES = {
         any_width=True,
     ),
     "fit_readout": Entry(
-        lambda X, y: approximation.fit_readout(model(4, 1), X, y).parameters().flat, "column"
+        lambda X, y: representation.fit_readout(model(4, 1), X, y).parameters().flat, "column"
     ),
-    "signed_distance": Entry(lambda X: perceptron.signed_distance(X, [1.0, -2.0, 0.5], 0.3)),
+    "signed_distance": Entry(lambda X: one_neuron.signed_distance(X, [1.0, -2.0, 0.5], 0.3)),
     "perceptron": Entry(
-        lambda X, y: perceptron.perceptron(X, y, max_epochs=3).w, "labels", any_width=True
+        lambda X, y: one_neuron.perceptron(X, y, max_epochs=3).w, "labels", any_width=True
     ),
     "logistic_descent": Entry(
-        lambda X, y: flat(*perceptron.logistic_descent(X, y, lr=0.1, steps=3)),
+        lambda X, y: flat(*one_neuron.logistic_descent(X, y, lr=0.1, steps=3)),
         "labels",
         any_width=True,
     ),
@@ -131,17 +123,19 @@ ENTRIES = {
         y="Y",
     ),
     "threshold_upper": Entry(
-        lambda X, y: np.array(threshold.threshold_upper(X, y)), "column", any_width=True
+        lambda X, y: np.array(two_layer_threshold.threshold_upper(X, y)), "column", any_width=True
     ),
     "threshold_lower": Entry(
         lambda X, y: flat(
-            *threshold.threshold_lower(X, y, rng=np.random.default_rng(0), n_starts=2, n_steps=3)
+            *two_layer_threshold.threshold_lower(
+                X, y, rng=np.random.default_rng(0), n_starts=2, n_steps=3
+            )
         ),
         "column",
         any_width=True,
     ),
     "prove_below": Entry(
-        lambda X, y: np.array(threshold.prove_below(X, y, 1e3)), "column", any_width=True
+        lambda X, y: np.array(two_layer_threshold.prove_below(X, y, 1e3)), "column", any_width=True
     ),
     "standardize": Entry(lambda X: standardize(X)[0], X="X_train", any_width=True),
     "error_rate": Entry(error_rate, "labels", any_width=True),

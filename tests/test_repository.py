@@ -112,7 +112,7 @@ def test_workflows_pin_their_actions_and_ask_for_no_more_than_they_need():
 
 @pytest.fixture
 def set_up():
-    spec = importlib.util.spec_from_file_location("set_up", ROOT / "tools" / "set_up.py")
+    spec = importlib.util.spec_from_file_location("set_up", ROOT / "tools" / "upkeep" / "set_up.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

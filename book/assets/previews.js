@@ -11,7 +11,7 @@
   const LEFT_OUT =
     "script, button, details, fieldset, .headerlink, .equation-test, .widget-status, .copybtn";
 
-  /* What a page's own sheet says of single elements (tools/delivery.py), under names of its own. */
+  /* What a page's own sheet says of single elements (tools/site/delivery.py), under names of its own. */
   const SHEET = /<style>([^<]*)<\/style>/g;
 
   const parsed = new Map();

@@ -1,8 +1,8 @@
 /* Small interactive figures: one neuron, chosen features, placed kinks, the tape.
 
    No library, no request. Everything above "the page" is a pure function of a state: while the book
-   is built, tools/widgets.py runs it to draw the still picture that readers without JavaScript and
-   printers get, and tests/test_widgets.py compares its numbers with the Python package.
+   is built, tools/site/widgets.py runs it to draw the still picture that readers without JavaScript and
+   printers get, and tests/tools/test_widgets.py compares its numbers with the Python package.
    Nothing moves unless a reader moves it. */
 
 globalThis.MLPBookWidgets = (() => {
@@ -73,7 +73,7 @@ globalThis.MLPBookWidgets = (() => {
     return x;
   }
 
-  /** Ridge regression with a free intercept, as mlpbook.scratch.features.ridge_readout. */
+  /** Ridge regression with a free intercept, as mlpbook.chapters.features.ridge_readout. */
   function readout(Psi, t, penalty) {
     const n = Psi.length;
     const mean = Psi[0].map((_, j) => sum(Psi.map((row) => row[j])) / n);

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mlpbook.validation import check_labels
+from mlpbook.shared.validation import check_labels
 
 __all__ = [
     "Graph",
@@ -543,7 +543,7 @@ def zero_grad(parameters: Iterable[Tensor]) -> None:
 
 
 class Graph(NamedTuple):
-    """A recorded graph in the terms of `mlpbook.plots.flow_diagram`."""
+    """A recorded graph in the terms of `bookkit.figures.plots.flow_diagram`."""
 
     nodes: dict[str, str]
     edges: list[tuple[str, str, str]]

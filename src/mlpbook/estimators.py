@@ -28,15 +28,15 @@ from sklearn.utils.validation import (
 )
 
 from mlpbook.data import batches
-from mlpbook.history import History
-from mlpbook.initializers import glorot_uniform
-from mlpbook.loop import divergence, progress_bar
 from mlpbook.scratch import layers
 from mlpbook.scratch.activations import log_sigmoid
 from mlpbook.scratch.losses import BCEWithLogitsLoss, CrossEntropyLoss, Loss, MSELoss, log_softmax
 from mlpbook.scratch.network import MLP
 from mlpbook.scratch.optimizers import SGD, Adam, Optimizer
-from mlpbook.validation import check_number, check_positive_int
+from mlpbook.shared.history import History
+from mlpbook.shared.initializers import glorot_uniform
+from mlpbook.shared.training_loop import divergence, progress_bar
+from mlpbook.shared.validation import check_number, check_positive_int
 
 __all__ = ["MLPClassifier", "MLPRegressor", "MultilayerPerceptron"]
 

@@ -9,7 +9,7 @@ import re
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from check_site import RAW_TEX
+from tools.site.check import RAW_TEX
 
 SIZES = {1280: {"height": 900}, 390: {"height": 844, "touched": True}}
 

@@ -176,8 +176,10 @@ def lay_out(root: Path) -> Book:
     book.write("src/mlpbook/constants.py", "from mlpbook.deeper import ANSWER\n")
     book.write("src/mlpbook/deeper.py", "ANSWER = 41\n")
     book.write("src/mlpbook/unused.py", "")
-    shutil.copy(ROOT / "src" / "mlpbook" / "reach.py", root / "src" / "mlpbook")  # the tools' own
-    book.write("src/mlpbook/data.py", DATA)
+    for name in ("__init__", "records/__init__", "records/dependencies"):  # the tools' own
+        (root / "src/bookkit/records").mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / f"src/bookkit/{name}.py", root / f"src/bookkit/{name}.py")
+    book.write("src/mlpbook/data/toys.py", DATA)
     book.write("tests/equations/test_first.py", TEST)
     return book
 

@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 from PIL import Image
 
-import check_site
+from tools.site import check
 
 ADDRESS = "https://example.org/shelf/book/"
 MAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
@@ -60,7 +60,7 @@ def test_with_an_address_pages_are_canonical_have_cards_and_stand_in_the_map(
     assert f'<link rel="canonical" href="{ADDRESS}first.html" />' in moved
     assert '<link rel="icon" href="data:," />' in moved  # else a browser asks for one, in vain
     assert f'href="{ADDRESS}first.html"' in book.page("404")
-    assert check_site.check(site) == []
+    assert check.check(site) == []
 
 
 def test_a_redirect_that_leads_nowhere_fails_the_build(book) -> None:

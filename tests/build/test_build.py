@@ -198,7 +198,7 @@ def test_a_page_says_that_it_was_built_on_substitute_digits(book) -> None:
     title = "This page was built without MNIST"
     assert title in book.page("second")
     assert title not in book.page("first")
-    book.replace("src/mlpbook/data.py", "is_substitute = True", "is_substitute = False")
+    book.replace("src/mlpbook/data/toys.py", "is_substitute = True", "is_substitute = False")
     assert book.build().code == 0
     assert title not in book.page("second")
 

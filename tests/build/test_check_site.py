@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import check_site
+from tools.site import check
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -40,8 +40,8 @@ def site(tmp_path: Path) -> Path:
 
 
 def test_a_sound_site_has_no_fault(site: Path) -> None:
-    assert check_site.check(site) == []
-    assert check_site.main([str(site)]) == 0
+    assert check.check(site) == []
+    assert check.main([str(site)]) == 0
 
 
 FAULTS = {
@@ -77,28 +77,28 @@ FAULTS = {
 @pytest.mark.parametrize("planted", FAULTS)
 def test_a_planted_fault_is_found(planted: str, site: Path) -> None:
     (site / "page.html").write_text(PAGE.replace("PLANTED", planted))
-    found = check_site.check(site)
+    found = check.check(site)
     assert len(found) == 1
     assert FAULTS[planted] in found[0]
     assert found[0].startswith("page.html:")
-    assert check_site.main([str(site)]) == 1
+    assert check.main([str(site)]) == 1
 
 
 def test_an_error_report_is_found(site: Path) -> None:
     (site / "reports").mkdir()
     (site / "reports" / "page.err.log").write_text("it failed")
-    assert "reports/page.err.log" in check_site.check(site)[0]
+    assert "reports/page.err.log" in check.check(site)[0]
 
 
 def test_code_without_any_output_is_found(site: Path) -> None:
     page = PAGE.replace("PLANTED", "").replace("cell_output", "cell")
     (site / "page.html").write_text(page)
-    assert "no output" in check_site.check(site)[0]
+    assert "no output" in check.check(site)[0]
 
 
 def test_a_style_sheet_that_asks_another_host_is_found(site: Path) -> None:
     (site / "_static" / "a.css").write_text("\n@import url('https://example.org/font.css');")
-    assert check_site.check(site) == [
+    assert check.check(site) == [
         "_static/a.css:2: the style sheet asks another host: https://example.org/font.css"
     ]
 
@@ -109,7 +109,7 @@ def test_styles_in_a_page_that_ask_another_host_are_found(site: Path) -> None:
         "<style>@import 'https://example.org/a.css';</style>",
     ):
         (site / "page.html").write_text(PAGE.replace("PLANTED", planted))
-        assert any("asks another host" in fault for fault in check_site.check(site))
+        assert any("asks another host" in fault for fault in check.check(site))
 
 
 @pytest.mark.parametrize(
@@ -126,13 +126,13 @@ def test_a_weak_policy_is_found(old: str, new: str, words: str, site: Path) -> N
     page = PAGE.replace("PLANTED", "")
     assert old in page
     (site / "page.html").write_text(page.replace(old, new))
-    assert any(words in fault for fault in check_site.check(site)), check_site.check(site)
+    assert any(words in fault for fault in check.check(site)), check.check(site)
 
 
 def test_a_policy_that_comes_too_late_is_found(site: Path) -> None:
     late = PAGE.replace("PLANTED", "").replace(META, "").replace("<article>", f"<article>{META}")
     (site / "page.html").write_text(late)
-    assert "stands before" in "\n".join(check_site.check(site))
+    assert "stands before" in "\n".join(check.check(site))
 
 
 def test_a_digest_allows_one_script_and_no_other(site: Path) -> None:
@@ -140,20 +140,20 @@ def test_a_digest_allows_one_script_and_no_other(site: Path) -> None:
     digest = "script-src 'self' 'sha256-Ul1RMxNBbPGH9E+ofhdT7m0RVSwiCXU33cMrTtNPpo8='"
     page = PAGE.replace("script-src 'self'", digest)
     (site / "page.html").write_text(page.replace("PLANTED", "<script>print()</script>"))
-    assert check_site.check(site) == []
+    assert check.check(site) == []
     (site / "page.html").write_text(page.replace("PLANTED", "<script>print(1)</script>"))
-    assert "does not allow this <script>" in check_site.check(site)[0]
+    assert "does not allow this <script>" in check.check(site)[0]
 
 
 def test_a_first_view_that_weighs_too_much_is_found(site: Path) -> None:
-    half = check_site.BUDGET // 2
+    half = check.BUDGET // 2
     noise = np.random.default_rng(0).bytes(half + 1000)
     (site / "_static" / "a.woff").write_bytes(noise)
     (site / "_static" / "a.css").write_text('@font-face { font-family: A; src: url("a.woff"); }')
-    assert check_site.check(site) == []
+    assert check.check(site) == []
     (site / "_static" / "a.js").write_text(base64.b85encode(noise).decode())  # packs to 4/5
     (site / "page.html").write_text(PAGE.replace("PLANTED", '<script src="_static/a.js"></script>'))
-    found = check_site.check(site)
+    found = check.check(site)
     assert len(found) == 1
     assert "the first view weighs" in found[0]
 
@@ -163,13 +163,13 @@ def test_a_deliberate_error_is_no_fault(site: Path) -> None:
         '<div class="cell tag_raises-exception"><pre>Traceback (most recent call last):</pre></div>'
     )
     (site / "page.html").write_text(PAGE.replace("PLANTED", planted))
-    assert check_site.check(site) == []
+    assert check.check(site) == []
 
 
 def test_a_site_without_pages_is_a_fault(tmp_path: Path) -> None:
-    assert "no page" in check_site.check(tmp_path)[0]
+    assert "no page" in check.check(tmp_path)[0]
 
 
 def test_the_small_book_passes(built) -> None:
     book, _ = built
-    assert check_site.check(book.root / "_build" / "html") == []
+    assert check.check(book.root / "_build" / "html") == []

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from fontTools.ttLib import TTFont
 
-import delivery
+from tools.site import delivery
 
 PAGE = """<html><head><meta charset="utf-8" />
 </head><body class="bd">

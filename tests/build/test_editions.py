@@ -14,12 +14,7 @@ import pytest
 from lxml.html import builder as E
 from playwright.sync_api import sync_playwright
 
-import bound
-import check_editions
-import ebook
-import editions
-import paper
-import tags
+from tools.editions import check, links, make_epub, pdf_tags, print_pdf, whole_book
 
 DATE = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -50,7 +45,7 @@ LINES = {
 @pytest.mark.parametrize("mathml", LINES)
 def test_a_formula_is_said_in_a_line(mathml: str) -> None:
     whole = f'<math xmlns="http://www.w3.org/1998/Math/MathML">{mathml}</math>'
-    assert bound.in_a_line(whole) == LINES[mathml]
+    assert whole_book.in_a_line(whole) == LINES[mathml]
 
 
 # ---------------------------------------------------------------- the pages, bound
@@ -90,7 +85,7 @@ def site(built, tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_pages_stand_in_the_order_of_the_contents(site) -> None:
-    book = bound.read_book(*site)
+    book = whole_book.read_book(*site)
     assert [part.title for part in book.parts] == ["All"]
     assert [chapter.name for chapter in book.chapters()] == ["first", "second", "equations"]
     assert [chapter.title for chapter in book.chapters()] == [
@@ -104,12 +99,12 @@ def test_a_page_that_is_missing_is_named(site) -> None:
     folder, root = site
     (folder / "second.html").unlink()
     with pytest.raises(SystemExit, match=r"second\.html is missing\. .*make book"):
-        bound.read_book(folder, root)
+        whole_book.read_book(folder, root)
 
 
 def on_paper(site) -> tuple[str, list[str]]:
     folder, root = site
-    return paper.assemble(bound.read_book(folder, root), b"", root)
+    return print_pdf.assemble(whole_book.read_book(folder, root), b"", root)
 
 
 def test_on_paper_every_id_is_there_once_and_every_link_has_its_place(site) -> None:
@@ -141,9 +136,9 @@ def test_figures_are_fitted_however_their_style_is_written() -> None:
         '<svg class="figure-svg" style="width:100%;max-width:680px;min-width:517px;height:auto" '
         'viewBox="0 0 489 720">'
     )
-    fitted = paper.fit_figures(tag)
+    fitted = print_pdf.fit_figures(tag)
     assert 'style="max-height: 168mm; width:100%;max-width:680px;height:auto"' in fitted
-    text, _, width = ebook.figure_file(tag + "</svg>", bound.light_palette(), "")
+    text, _, width = make_epub.figure_file(tag + "</svg>", whole_book.light_palette(), "")
     assert width == 680
     assert 'style=""' in text
     assert 'width="680" height="1001"' in text
@@ -170,14 +165,14 @@ def test_on_paper_addresses_are_written_out_once(site) -> None:
 
 
 def test_an_id_that_stands_twice_or_nowhere_is_refused() -> None:
-    paper.check_ids('<p id="a"></p><a class="b" href="#a"></a><span data-to="a"></span>')
+    print_pdf.check_ids('<p id="a"></p><a class="b" href="#a"></a><span data-to="a"></span>')
     for html, words in {
         '<p id="a"></p><p id="a"></p>': r"twice: \['a'\]",
         '<a class="b" href="#c"></a>': r"gone: \['c'\]",
         '<span data-to="d"></span>': r"gone: \['d'\]",
     }.items():
         with pytest.raises(SystemExit, match=words):
-            paper.check_ids(html)
+            print_pdf.check_ids(html)
 
 
 def test_on_paper_the_index_gives_pages(site) -> None:
@@ -193,8 +188,8 @@ def test_on_paper_the_index_gives_pages(site) -> None:
 
 def packed(site, path: Path) -> dict[str, str]:
     folder, root = site
-    files = ebook.assemble(bound.read_book(folder, root), b"a picture", DATE, root)
-    ebook.pack(path, files, DATE)
+    files = make_epub.assemble(whole_book.read_book(folder, root), b"a picture", DATE, root)
+    make_epub.pack(path, files, DATE)
     with zipfile.ZipFile(path) as archive:
         first = archive.infolist()[0]
         assert (first.filename, first.compress_type) == ("mimetype", zipfile.ZIP_STORED)
@@ -252,7 +247,7 @@ def test_a_long_chapter_is_cut_between_its_sections(site, tmp_path, monkeypatch)
     )
     at = html.rindex("</section>", 0, html.index("</article>"))
     page.write_text(html[:at] + more + html[at:], encoding="utf-8")
-    monkeypatch.setattr(ebook, "LARGE", 4500)
+    monkeypatch.setattr(make_epub, "LARGE", 4500)
     files = packed((folder, root), tmp_path / "book.epub")
     names = [name for name in files if name.startswith("book/second")]
     assert len(names) == 3
@@ -273,16 +268,16 @@ def test_the_home_page_links_to_what_is_there(site) -> None:
     plain = plain[:at] + ways + plain[at:]
     index.write_text(plain, encoding="utf-8")
     assert 'class="editions"' not in plain
-    (folder / f"{bound.NAME}.epub").write_bytes(bytes(2_400_000))
+    (folder / f"{whole_book.NAME}.epub").write_bytes(bytes(2_400_000))
     for _ in range(2):
-        editions.announce(folder)
+        links.announce(folder)
         html = index.read_text(encoding="utf-8")
         assert html.count('class="editions"') == 1
         assert '<a href="multilayer-perceptrons.epub">EPUB</a> (2 MB)' in html
         assert "multilayer-perceptrons.pdf" not in html
         assert html.index('id="ways"') < html.index('class="editions"') < html.index('id="rest"')
-    (folder / f"{bound.NAME}.epub").unlink()
-    editions.announce(folder)
+    (folder / f"{whole_book.NAME}.epub").unlink()
+    links.announce(folder)
     assert index.read_text(encoding="utf-8") == plain
 
 
@@ -293,23 +288,23 @@ def test_without_a_browser_the_cure_is_named(monkeypatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None)
     monkeypatch.delenv("CHROMIUM", raising=False)
     with pytest.raises(SystemExit, match=r"apt-get install chromium.*CHROMIUM=/path"):
-        paper.chromium()
+        print_pdf.chromium()
     monkeypatch.setenv("CHROMIUM", "/no/such/program")
     with pytest.raises(SystemExit, match=r"CHROMIUM names '/no/such/program'"):
-        paper.chromium()
+        print_pdf.chromium()
 
 
 def test_without_java_the_cure_is_named(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None)
     with pytest.raises(SystemExit, match="default-jre-headless"):
-        list(check_editions.epubcheck(tmp_path / "book.epub"))
+        list(check.epubcheck(tmp_path / "book.epub"))
 
 
 def test_an_edition_that_is_missing_is_a_fault(site, monkeypatch, capsys) -> None:
     folder, root = site
-    book = bound.read_book(folder, root)
-    monkeypatch.setattr(bound, "read_book", lambda _: book)
-    assert check_editions.main(folder) == 1
+    book = whole_book.read_book(folder, root)
+    monkeypatch.setattr(whole_book, "read_book", lambda _: book)
+    assert check.main(folder) == 1
     assert "make pdf" in capsys.readouterr().out
 
 
@@ -343,14 +338,14 @@ def test_a_page_that_looks_wrong_is_found(drawing: str, tmp_path: Path) -> None:
     cover = b"0 0 536 697 re f"
     path = document(tmp_path / "book.pdf", [cover, drawing.encode() or INSIDE, INSIDE])
     pdf = pypdfium2.PdfDocument(path)
-    found = list(check_editions.check_looks(pdf, {1}))
+    found = list(check.check_looks(pdf, {1}))
     pdf.close()
     assert len(found) == len(LOOKS[drawing])
     assert all(words in fault for fault, words in zip(found, LOOKS[drawing], strict=True))
 
 
 def test_a_pdf_without_outline_tags_and_names_is_found(site, tmp_path: Path) -> None:
-    book = bound.read_book(*site)
+    book = whole_book.read_book(*site)
     path = document(tmp_path / "book.pdf", [INSIDE])
     with pikepdf.open(path, allow_overwriting_input=True) as pdf:
         page = pdf.pages[0]
@@ -361,11 +356,11 @@ def test_a_pdf_without_outline_tags_and_names_is_found(site, tmp_path: Path) -> 
         away.A = pikepdf.Dictionary(URI="file:///somewhere")
         page.Annots = pikepdf.Array([link, away])
         found = [
-            *check_editions.check_metadata(pdf, book),
-            *check_editions.check_outline(pdf, book),
-            *check_editions.check_tags(pdf, book),
-            *check_editions.check_fonts(pdf),
-            *check_editions.check_links(pdf),
+            *check.check_metadata(pdf, book),
+            *check.check_outline(pdf, book),
+            *check.check_tags(pdf, book),
+            *check.check_fonts(pdf),
+            *check.check_links(pdf),
         ]
     for words in (
         "the metadata's title is ''",
@@ -381,14 +376,14 @@ def test_a_pdf_without_outline_tags_and_names_is_found(site, tmp_path: Path) -> 
 
 
 def test_an_outline_that_leads_back_is_found(site, tmp_path: Path) -> None:
-    book = bound.read_book(*site)
+    book = whole_book.read_book(*site)
     path = document(tmp_path / "book.pdf", [INSIDE, INSIDE])
     with pikepdf.open(path, allow_overwriting_input=True) as pdf:
         with pdf.open_outline() as outline:
             part = pikepdf.OutlineItem("All", 1)
             part.children += [pikepdf.OutlineItem(c.title, 0) for c in book.chapters()]
             outline.root.append(part)
-        found = list(check_editions.check_outline(pdf, book))
+        found = list(check.check_outline(pdf, book))
     assert found[-1] == "the outline's pages do not rise"
 
 
@@ -397,10 +392,10 @@ def test_headings_and_outline_must_agree(tmp_path: Path) -> None:
     with pikepdf.open(path) as pdf:
         with pdf.open_outline() as outline:
             outline.root.append(pikepdf.OutlineItem("1. One 1. One", 0))
-        paper.name_outline(pdf, ["1. One"])
-        assert [entry[1] for entry in check_editions.entries(pdf)] == ["1. One"]
+        print_pdf.name_outline(pdf, ["1. One"])
+        assert [entry[1] for entry in check.entries(pdf)] == ["1. One"]
         with pytest.raises(ValueError, match=r"'1\. One' where '2\. Two' stands"):
-            paper.name_outline(pdf, ["2. Two"])
+            print_pdf.name_outline(pdf, ["2. Two"])
 
 
 # ---------------------------------------------------------------- what is done to the printed file
@@ -412,7 +407,7 @@ def test_a_name_in_the_text_is_followed_by_its_number_or_page() -> None:
 
     def said(words: str, anchor: str, place) -> str:
         link = E.A(words)
-        paper.say_place(link, anchor, place)
+        print_pdf.say_place(link, anchor, place)
         return link.text_content()
 
     assert said("Descent", "one--here", section) == "Descent\u00a0(§\u00a01.7)"
@@ -428,29 +423,31 @@ def test_a_name_in_the_text_is_followed_by_its_number_or_page() -> None:
 
 
 def test_short_code_and_short_tables_stay_together() -> None:
-    code = {n: E.PRE("line\n" * n) for n in (paper.SHORT, paper.SHORT + 1)}
+    code = {n: E.PRE("line\n" * n) for n in (print_pdf.SHORT, print_pdf.SHORT + 1)}
     tables = {n: E.TABLE(*[E.TR() for _ in range(n)]) for n in code}
-    paper.keep_together(E.SECTION(*code.values(), *tables.values()))
+    print_pdf.keep_together(E.SECTION(*code.values(), *tables.values()))
     for elements in (code, tables):
         assert [one.get("class") for one in elements.values()] == ["short", None]
 
 
 @needs_chromium
 def test_a_long_line_of_code_is_set_smaller_and_a_table_repeats_no_drawing(tmp_path: Path) -> None:
-    css = (bound.ROOT / "book" / "assets" / "print.css").read_text(encoding="utf-8")
+    css = (whole_book.ROOT / "book" / "assets" / "print.css").read_text(encoding="utf-8")
     code = {n: f"<pre>{'x' * n}\ny</pre>" for n in (60, 105, 200)}
     heads = "".join(
         f"<table><thead><tr><th>{head}</th></tr></thead></table>" for head in ("a", "<svg/>")
     )
-    page = f"<style>{paper.font_faces()}{css}</style>{''.join(code.values())}{heads}"
+    page = f"<style>{print_pdf.font_faces()}{css}</style>{''.join(code.values())}{heads}"
     path = tmp_path / "page.html"
     path.write_text(page, encoding="utf-8")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=paper.chromium(), args=paper.FLAGS)
+        browser = playwright.chromium.launch(
+            executable_path=print_pdf.chromium(), args=print_pdf.FLAGS
+        )
         page = browser.new_page(viewport={"width": 578, "height": 900})
         page.goto(path.as_uri())
         page.evaluate("document.fonts.ready")
-        assert page.evaluate(paper.FIT) == []
+        assert page.evaluate(print_pdf.FIT) == []
         lines = page.evaluate(
             "[...document.querySelectorAll('pre')].map(e => Math.round(e.clientHeight /"
             " parseFloat(getComputedStyle(e).lineHeight)))"
@@ -470,7 +467,7 @@ CONTENT = b"\n".join([b"q", GLYPH, b"Q q 1 0 0 1 200 300 cm", GLYPH, BROKEN, BRO
 
 
 def test_shared_outlines_draw_the_same_page(tmp_path: Path) -> None:
-    assert b"\n".join(lines for _, lines in paper.pieces(CONTENT)) == CONTENT
+    assert b"\n".join(lines for _, lines in print_pdf.pieces(CONTENT)) == CONTENT
     path = document(tmp_path / "book.pdf", [b"1 0 0 rg 2 0 0 2 90 90 cm " + CONTENT])
 
     def look():
@@ -481,7 +478,7 @@ def test_shared_outlines_draw_the_same_page(tmp_path: Path) -> None:
 
     before = look()
     with pikepdf.open(path, allow_overwriting_input=True) as pdf:
-        paper.share_outlines(pdf)
+        print_pdf.share_outlines(pdf)
         content = pdf.pages[0].Contents.read_bytes()
         assert content.count(b"/Outline0 Do") == 2
         assert content.count(GLYPH) == 0
@@ -501,7 +498,9 @@ def tagged(path: Path) -> Path:
         "</figcaption></figure><table><tr><th>nine<tr><td>9</table><a id=x href=https://a.org>ten</a>"
     )
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=paper.chromium(), args=paper.FLAGS)
+        browser = playwright.chromium.launch(
+            executable_path=print_pdf.chromium(), args=print_pdf.FLAGS
+        )
         page = browser.new_page()
         page.set_content(html)
         page.pdf(path=path, tagged=True)
@@ -511,19 +510,19 @@ def tagged(path: Path) -> Path:
 
 @needs_chromium
 def test_tags_say_what_there_is_and_no_more(tmp_path: Path) -> None:
-    def outline(element: tags.Element) -> list:
+    def outline(element: pdf_tags.Element) -> list:
         return [element.kind, *map(outline, element.elements())]
 
-    def marks(element: tags.Element) -> int:
-        own = sum(not isinstance(kid, tags.Element) for kid in element.kids)
+    def marks(element: pdf_tags.Element) -> int:
+        own = sum(not isinstance(kid, pdf_tags.Element) for kid in element.kids)
         return own + sum(map(marks, element.elements()))
 
     path = tagged(tmp_path / "page.pdf")
     with pikepdf.open(path, allow_overwriting_input=True) as pdf:
-        before = tags.read(pdf.Root.StructTreeRoot.K)
+        before = pdf_tags.read(pdf.Root.StructTreeRoot.K)
         assert any("/NonStruct" in str(outline(kid)) for kid in before.elements())
-        tags.tidy(pdf)
-        after = tags.read(pdf.Root.StructTreeRoot.K)
+        pdf_tags.tidy(pdf)
+        after = pdf_tags.read(pdf.Root.StructTreeRoot.K)
         assert marks(after) == marks(before)
         assert outline(after) == [
             "/Document",
@@ -535,30 +534,30 @@ def test_tags_say_what_there_is_and_no_more(tmp_path: Path) -> None:
             ["/Table", ["/TR", ["/TH"]], ["/TR", ["/TD"]]],
             ["/P", ["/Link"]],
         ]
-        assert list(check_editions.check_owners(pdf)) == []
+        assert list(check.check_owners(pdf)) == []
         numbers = pdf.Root.StructTreeRoot.ParentTree.Nums
         marked = next(value for value in numbers if isinstance(value, pikepdf.Array))
         marked[0] = pdf.make_indirect(pikepdf.Dictionary(S=pikepdf.Name.P))
-        assert list(check_editions.check_owners(pdf)) == ["page 1: what is drawn belongs to no tag"]
+        assert list(check.check_owners(pdf)) == ["page 1: what is drawn belongs to no tag"]
 
 
 def test_heavy_pages_are_found(tmp_path: Path, monkeypatch) -> None:
     with pikepdf.open(document(tmp_path / "book.pdf", [INSIDE])) as pdf:
-        assert list(check_editions.check_weight(pdf)) == []
-        monkeypatch.setattr(check_editions, "HEAVY", 5)
-        assert "more than 5" in next(check_editions.check_weight(pdf))
+        assert list(check.check_weight(pdf)) == []
+        monkeypatch.setattr(check, "HEAVY", 5)
+        assert "more than 5" in next(check.check_weight(pdf))
 
 
 # ---------------------------------------------------------------- the check of an EPUB
 
 
 def test_a_damaged_ebook_is_found(site, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(check_editions, "epubcheck", lambda path: iter(()))
-    monkeypatch.setattr(check_editions, "check_narrow", lambda path: iter(()))
-    book = bound.read_book(*site)
+    monkeypatch.setattr(check, "epubcheck", lambda path: iter(()))
+    monkeypatch.setattr(check, "check_narrow", lambda path: iter(()))
+    book = whole_book.read_book(*site)
     path = tmp_path / "book.epub"
     files = packed(site, path)
-    assert list(check_editions.check_epub(path, book)) == []
+    assert list(check.check_epub(path, book)) == []
     page = files["book/first.xhtml"]
     page = re.sub(r'aria-label="z = W[^"]*"', 'aria-label=""', page, count=1)
     page = page.replace('alt="A line rises."', 'alt=""')
@@ -566,8 +565,8 @@ def test_a_damaged_ebook_is_found(site, tmp_path, monkeypatch) -> None:
     files["book/first.xhtml"] = page.replace("<path", "<use", 1)
     files["book/epub.css"] = "p { color: var(--book-link) }"
     files["book/nav.xhtml"] = files["book/nav.xhtml"].replace("2. Second page", "")
-    ebook.pack(path, files, DATE)
-    found = " ".join(check_editions.check_epub(path, book))
+    make_epub.pack(path, files, DATE)
+    found = " ".join(check.check_epub(path, book))
     for words in (
         "a formula has no words",
         "a picture has no words",
@@ -584,15 +583,15 @@ def test_what_a_telephone_cuts_off_is_found(site, tmp_path: Path) -> None:
     path = tmp_path / "book.epub"
     files = packed(site, path)
     files["book/cover.xhtml"] = files["book/title.xhtml"]  # the cover is no picture here
-    ebook.pack(path, files, DATE)
-    assert list(check_editions.check_narrow(path)) == []
+    make_epub.pack(path, files, DATE)
+    assert list(check.check_narrow(path)) == []
     wide = f'<p style="white-space: nowrap">{"wide " * 80}</p><img src="images/gone.svg" alt="x"/>'
     files["book/first.xhtml"] = files["book/first.xhtml"].replace("</body>", f"{wide}</body>")
     files["book/second.xhtml"] = files["book/second.xhtml"].replace(
         "</body>", f"<p>{'a_very_long_name' * 20}</p></body>"
     )
-    ebook.pack(path, files, DATE)
-    found = list(check_editions.check_narrow(path))
+    make_epub.pack(path, files, DATE)
+    found = list(check.check_narrow(path))
     assert found == [
         "first.xhtml: text is cut off",
         "first.xhtml: there is no picture images/gone.svg",

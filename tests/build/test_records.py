@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from mlpbook.reach import Modules
+from bookkit.records.dependencies import Modules
 
 NOTICE = "Recorded with an earlier version of the code"
 CELL = """
@@ -50,7 +50,7 @@ def test_a_record_whose_code_has_changed_is_reported_and_fails_nothing(recorded)
         assert "executed" not in result.text  # the numbers are what they were
         assert NOTICE in book.page("second")
         words = re.sub(r"<[^>]*>", "", book.page("second"))
-        assert "python -m mlpbook.experiments counting." in words
+        assert "python -m bookkit.records counting." in words
         assert NOTICE not in book.page("first")
 
     book.write("src/mlpbook/unused.py", "")
@@ -72,9 +72,9 @@ def test_a_new_record_runs_the_pages_that_read_it_and_no_others(recorded) -> Non
 
 
 def test_a_record_that_a_module_reads_belongs_to_the_pages_that_reach_it(book) -> None:
-    book.write("src/mlpbook/speed.py", MODULE)
+    book.write("src/bookkit/records/timing.py", MODULE)
     book.append("book/second.md", MODULE_CELL)
-    modules = ["mlpbook.unused", "mlpbook.speed"]
+    modules = ["mlpbook.unused", "bookkit.records.timing"]
     for value in (1, 2):  # no experiment's record
         write_times(book, value, modules)
         result = book.build()
@@ -101,9 +101,9 @@ def write_times(book, value: int, modules: list[str]) -> None:
 
 MODULE_CELL = """
 ```{code-cell} ipython3
-from mlpbook import speed
+from bookkit.records import timing
 
-print("seconds:", speed.load()["seconds"])
+print("seconds:", timing.load()["seconds"])
 ```
 """
 MODULE = """import json

@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from printed import BOOK, Mean, equation, equations, evaluate, numbered
-from tex import ShapeError, TeXError, tokenize
+from tools.equations.printed import BOOK, Mean, equation, equations, evaluate, numbered
+from tools.equations.tex import ShapeError, TeXError, tokenize
 
 A = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])  # (2, 3)
 B = np.array([[1.0, 0.0], [2.0, 1.0], [0.0, 3.0]])  # (3, 2)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from printed import COMPARISONS, equation, evaluate, key_of
-from tex import ShapeError, statements
+from tools.equations.printed import COMPARISONS, equation, evaluate, key_of
+from tools.equations.tex import ShapeError, statements
 
 MEASURED: dict[str, float] = {}  # a test's node id: the largest deviation that it measured
 

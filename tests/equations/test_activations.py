@@ -6,13 +6,13 @@ import pytest
 import torch
 from scipy import integrate, stats
 
-from mlpbook.initializers import normal
 from mlpbook.scratch import activations as act
 from mlpbook.scratch.layers import GELU, ReLU, Sigmoid, Tanh
 from mlpbook.scratch.losses import CrossEntropyLoss, MSELoss
 from mlpbook.scratch.network import MLP
 from mlpbook.scratch.optimizers import SGD
 from mlpbook.scratch.training import fit
+from mlpbook.shared.initializers import normal
 
 mpmath.mp.dps = 50
 

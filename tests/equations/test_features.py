@@ -9,7 +9,7 @@ from scipy.integrate import dblquad
 from scipy.optimize import linprog
 from scipy.stats import binom
 
-from mlpbook.scratch.features import (
+from mlpbook.chapters.features import (
     RandomFeatures,
     exponents,
     kernel_ridge,

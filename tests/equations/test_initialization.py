@@ -10,13 +10,13 @@ import torch
 from scipy import integrate, optimize, stats
 from torch import nn
 
-from mlpbook.initializers import he_normal
+from mlpbook.chapters.initialization import gain, gaussian_mean, relu_correlation, scaled_normal
 from mlpbook.scratch import activations as act
 from mlpbook.scratch.layers import ReLU, Tanh
 from mlpbook.scratch.losses import CrossEntropyLoss
 from mlpbook.scratch.network import MLP
 from mlpbook.scratch.optimizers import Adam
-from mlpbook.scratch.signals import gain, gaussian_mean, relu_correlation, scaled_normal
+from mlpbook.shared.initializers import he_normal
 
 SIZES = (2, 2, 2, 1)
 SIGMA = (0.7, 0.9, 0.8)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from mlpbook.gradient_check import complex_step_gradient, complex_step_jacobian
-from mlpbook.scratch import vjps
-from mlpbook.scratch.counting import counted
+from mlpbook.chapters import matrix_calculus
+from mlpbook.chapters.counting import counted
+from mlpbook.checks.gradient_check import complex_step_gradient, complex_step_jacobian
 from mlpbook.scratch.layers import Linear, Tanh
 from mlpbook.scratch.network import MLP
 
@@ -204,7 +204,7 @@ def test_adjoint_of_the_input_is_the_transposed_jacobian_times_that_of_the_outpu
 def test_tangents_forward_and_adjoints_backward_have_one_inner_product(agree, rng):
     """VJPs of a linear layer and of softmax against JVPs by complex steps."""
     A, W, dA, dW, dZ = draw(rng, (N, N_IN), (N_OUT, N_IN), (N, N_IN), (N_OUT, N_IN), (N, N_OUT))
-    A_bar, W_bar, _ = vjps.linear(dZ, A, W)
+    A_bar, W_bar, _ = matrix_calculus.linear(dZ, A, W)
     Z_dot = ((A + 1e-30j * dA) @ (W + 1e-30j * dW).T).imag / 1e-30
     agree(inner(dZ, Z_dot), inner(A_bar, dA) + inner(W_bar, dW))
 
@@ -212,7 +212,7 @@ def test_tangents_forward_and_adjoints_backward_have_one_inner_product(agree, rn
         return np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True)
 
     tangent = rng.standard_normal(A.shape)
-    by_adjoint = inner(vjps.softmax(dA, softmax(A)), tangent)
+    by_adjoint = inner(matrix_calculus.softmax(dA, softmax(A)), tangent)
     agree(inner(dA, jvp(softmax, A, tangent)), by_adjoint)
 
 
@@ -221,8 +221,8 @@ def test_adjoints_add_up_where_values_fan_out(agree, rng):
     """The sum over two uses against PyTorch's autograd, and against complex steps."""
     U, C = draw(rng, (3, 3), (3, 3))
     V_bar = C  # the objective is <C, U U^T> + sum(tanh(U) ** 2): three uses of U
-    left, right = vjps.matmul(V_bar, U, U.T)
-    by_hand = left + right.T + vjps.elementwise(2 * np.tanh(U), 1 - np.tanh(U) ** 2)
+    left, right = matrix_calculus.matmul(V_bar, U, U.T)
+    by_hand = left + right.T + matrix_calculus.elementwise(2 * np.tanh(U), 1 - np.tanh(U) ** 2)
     leaf = torch.tensor(U, requires_grad=True)
     ((torch.tensor(C) * (leaf @ leaf.T)).sum() + (torch.tanh(leaf) ** 2).sum()).backward()
     agree(by_hand, leaf.grad.numpy())
@@ -259,7 +259,7 @@ def test_matrix_form_of_the_linear_layer_agrees_with_sums_and_autograd(agree, rn
     A, W, b, dZ = draw(rng, (N, N_IN), (N_OUT, N_IN), (N_OUT,), (N, N_OUT))
     products = dZ @ W, dZ.T @ A, dZ.T @ np.ones(N)
     for left, middle, right in zip(
-        products, vjps.linear(dZ, A, W), linear_by_sums(dZ, A, W), strict=True
+        products, matrix_calculus.linear(dZ, A, W), linear_by_sums(dZ, A, W), strict=True
     ):
         agree(left, right)
         agree(middle, right)
@@ -303,7 +303,7 @@ def test_copies_send_their_adjoints_home(agree, rng):
         leaf = torch.tensor(u, requires_grad=True)
         leaf[torch.tensor(index)].backward(torch.tensor(dv))
         agree(by_sums, leaf.grad.numpy())
-        agree(by_sums, vjps.gather(dv, index, 12))
+        agree(by_sums, matrix_calculus.gather(dv, index, 12))
 
 
 @pytest.mark.equation("eq-calculus-broadcast", tolerance=1e-13)
@@ -312,7 +312,7 @@ def test_broadcasting_and_summation_are_adjoint(agree, rng):
     V, b = draw(rng, (N, N_IN), (N_IN,))
     agree(inner(V, np.outer(np.ones(N), b)), inner(V.T @ np.ones(N), b))
     agree(np.outer(np.ones(N), b), np.broadcast_to(b, V.shape))
-    agree(vjps.broadcast(V, b.shape), V.T @ np.ones(N))
+    agree(matrix_calculus.broadcast(V, b.shape), V.T @ np.ones(N))
 
 
 @pytest.mark.equation("eq-calculus-sums", tolerance=1e-13)

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from printed import equation
-from tex import ACCENTS, FONTS, Reader, ShapeError, TeXError, tokenize
+from tools.equations.printed import equation
+from tools.equations.tex import ACCENTS, FONTS, Reader, ShapeError, TeXError, tokenize
 
 
 @functools.cache

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from mlpbook.scratch.activations import sigmoid
-from mlpbook.scratch.perceptron import (
+from mlpbook.chapters.one_neuron import (
     logistic_descent,
     logistic_gradient,
     logistic_loss,
     perceptron,
     signed_distance,
 )
+from mlpbook.scratch.activations import sigmoid
 
 
 def neuron(rng, n_in=4):

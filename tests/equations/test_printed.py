@@ -1,8 +1,8 @@
 """Central equations as the pages print them: their TeX is parsed, evaluated, and meets the code.
 
 `printed` reads the TeX from the page by the marker's label and evaluates every side of every
-statement from the symbols that a test gives (see `tools/printed.py`). The symbols on the left come
-from the library, or from complex steps, so a slip in the printed formula fails.
+statement from the symbols that a test gives (see `tools.equations.printed`). The symbols on the
+left come from the library, or from complex steps, so a slip in the printed formula fails.
 `test_misprints.py` plants slips in all of them.
 """
 
@@ -15,7 +15,8 @@ import torch
 from scipy import stats
 
 from mlpbook.autograd import Tensor
-from mlpbook.gradient_check import complex_step_jacobian as by_steps
+from mlpbook.chapters.two_layer import descend, forward, gradients, initialize, objective
+from mlpbook.checks.gradient_check import complex_step_jacobian as by_steps
 from mlpbook.scratch import activations
 from mlpbook.scratch.layers import Linear, Tanh
 from mlpbook.scratch.losses import (
@@ -28,8 +29,7 @@ from mlpbook.scratch.losses import (
     softmax,
 )
 from mlpbook.scratch.network import MLP
-from mlpbook.scratch.two_layer import descend, forward, gradients, initialize, objective
-from printed import numbered
+from tools.equations.printed import numbered
 
 STEP = 1e-30
 

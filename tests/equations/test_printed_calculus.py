@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mlpbook.gradient_check import complex_step_jacobian as by_steps
+from mlpbook.checks.gradient_check import complex_step_jacobian as by_steps
 from mlpbook.scratch.layers import Linear
 
 N, N_IN, N_OUT, C = 4, 3, 5, 6  # fewer samples than outputs, so that no index fits by chance

@@ -5,9 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from mlpbook import initializers
-from mlpbook.scratch import activations, signals
-from printed import Mean
+from mlpbook.chapters import initialization
+from mlpbook.scratch import activations
+from mlpbook.shared import initializers
+from tools.equations.printed import Mean
 
 E = r"\mathbb E"
 INPUT = np.array([0.7, -1.9, 1.1])  # n_0 = 3: no sum of these, with signs, is zero
@@ -202,5 +203,5 @@ def test_printed_gain(printed):
     """The printed TeX, evaluated by Gauss-Hermite quadrature, against the library's gain."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(120)
     outcomes = [(w, {r"\xi": x}) for w, x in zip(weights / weights.sum(), nodes, strict=True)]
-    c = signals.gain(np.tanh) ** 2
+    c = initialization.gain(np.tanh) ** 2
     printed({E: Mean(outcomes), r"\varphi": np.tanh, "c": c})

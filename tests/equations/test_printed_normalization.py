@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from mlpbook.gradient_check import complex_step_jacobian as by_steps
+from mlpbook.checks.gradient_check import complex_step_jacobian as by_steps
 from mlpbook.scratch.layers import Linear, Residual, Tanh
 from mlpbook.scratch.normalization import BatchNorm, LayerNorm
-from printed import numbered
+from tools.equations.printed import numbered
 
 N, D, EPS = 7, 5, 0.3  # an epsilon that cannot be overlooked
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from mlpbook.gradient_check import complex_step_jacobian as by_steps
+from mlpbook.checks.gradient_check import complex_step_jacobian as by_steps
 from mlpbook.scratch.optimizers import SGD, Adam, AdamW, RMSProp, clip_gradient_norm
 from mlpbook.scratch.schedules import cosine
-from printed import numbered
+from tools.equations.printed import numbered
 
 RATE, DECAY, MOMENTUM, ALPHA, BETAS, EPS = 0.1, 0.3, 0.9, 0.8, (0.7, 0.95), 0.02
 

@@ -10,7 +10,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.optimize import linprog
 
-from mlpbook.scratch import approximation as ap
+from mlpbook.chapters import representation as ap
 from mlpbook.scratch.layers import Sigmoid
 from mlpbook.scratch.network import MLP
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mlpbook.scratch.threshold import prove_below, threshold_lower, threshold_upper
-from mlpbook.scratch.two_layer import (
+from mlpbook.chapters.two_layer import (
     Parameters,
     descend,
     forward,
@@ -13,6 +12,7 @@ from mlpbook.scratch.two_layer import (
     initialize,
     objective,
 )
+from mlpbook.chapters.two_layer_threshold import prove_below, threshold_lower, threshold_upper
 
 N, D, H, D_OUT = 7, 3, 5, 2
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from mlpbook import initializers, scratch
+from mlpbook import scratch
 from mlpbook.scratch import layers, losses, network, normalization, optimizers, training
+from mlpbook.shared import initializers
 
 torch = pytest.importorskip("torch")
 from mlpbook.pytorch import layers as torch_layers  # noqa: E402

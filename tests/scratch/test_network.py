@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mlpbook.gradient_check import check_gradients, numerical_gradient
-from mlpbook.initializers import normal, zeros
+from mlpbook.checks.gradient_check import check_gradients, numerical_gradient
 from mlpbook.scratch.layers import GELU, Dropout, Linear, ReLU, Residual, Sigmoid, Tanh
 from mlpbook.scratch.losses import CrossEntropyLoss, MSELoss
 from mlpbook.scratch.network import MLP, Sequential
 from mlpbook.scratch.normalization import BatchNorm, LayerNorm
 from mlpbook.scratch.optimizers import SGD
+from mlpbook.shared.initializers import normal, zeros
 
 
 def test_an_activation_stands_between_linear_layers_and_none_at_the_end(rng):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mlpbook.gradient_check import numerical_gradient
+from mlpbook.checks.gradient_check import numerical_gradient
 from mlpbook.scratch.normalization import BatchNorm, LayerNorm
 
 BATCHES = hnp.arrays(

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mlpbook.scratch import optimizers
-from mlpbook.scratch.flat import Views
 from mlpbook.scratch.optimizers import SGD, Adam, AdamW, RMSProp, clip_gradient_norm
+from mlpbook.scratch.parameters import Views
 
 
 def every(**choices):

@@ -8,8 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mlpbook.history import History
-from mlpbook.loop import EarlyStopping
 from mlpbook.scratch.layers import Dropout, Linear, ReLU
 from mlpbook.scratch.losses import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
 from mlpbook.scratch.network import MLP, Sequential
@@ -17,6 +15,8 @@ from mlpbook.scratch.normalization import BatchNorm
 from mlpbook.scratch.optimizers import SGD, Adam
 from mlpbook.scratch.schedules import cosine
 from mlpbook.scratch.training import fit
+from mlpbook.shared.history import History
+from mlpbook.shared.training_loop import EarlyStopping
 
 
 @pytest.fixture

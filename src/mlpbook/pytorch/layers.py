@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mlpbook.initializers import Initializer, he_normal
+from mlpbook.shared.initializers import Initializer, he_normal
 
 __all__ = ["Linear", "Residual"]
 

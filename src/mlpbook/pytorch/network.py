@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mlpbook.initializers import Initializer, he_normal
 from mlpbook.pytorch.layers import Linear
-from mlpbook.states import check_state, read_state, write_state
-from mlpbook.validation import check_sizes
+from mlpbook.shared.files import check_state, read_state, write_state
+from mlpbook.shared.initializers import Initializer, he_normal
+from mlpbook.shared.validation import check_sizes
 
 __all__ = ["MLP", "Sequential"]
 

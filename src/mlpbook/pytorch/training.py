@@ -15,10 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from mlpbook.data import batches
-from mlpbook.history import History
-from mlpbook.loop import EarlyStopping, check_options, divergence, progress_bar
 from mlpbook.pytorch.network import Sequential
-from mlpbook.validation import check_array, check_labels, check_matrix
+from mlpbook.shared.history import History
+from mlpbook.shared.training_loop import EarlyStopping, check_options, divergence, progress_bar
+from mlpbook.shared.validation import check_array, check_labels, check_matrix
 
 __all__ = ["fit"]
 

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, SubsetRandomSampler
 from torchvision.transforms import ToTensor
 
 from mlpbook.pytorch.data import mnist
-from mlpbook.validation import check_positive_int, check_sizes
+from mlpbook.shared.validation import check_positive_int, check_sizes
 
 __all__ = [
     "TUTORIAL_LOSSES",

@@ -15,10 +15,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from mlpbook.initializers import Initializer, he_normal
 from mlpbook.scratch import activations
 from mlpbook.scratch.activations import Elementwise
-from mlpbook.validation import check_number, check_rng
+from mlpbook.shared.initializers import Initializer, he_normal
+from mlpbook.shared.validation import check_number, check_rng
 
 __all__ = [
     "ELU",

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlpbook.scratch.activations import sigmoid
-from mlpbook.validation import check_labels, check_matrix, check_number, check_same_shape
+from mlpbook.shared.validation import check_labels, check_matrix, check_number, check_same_shape
 
 __all__ = [
     "BCEWithLogitsLoss",

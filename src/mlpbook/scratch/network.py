@@ -14,11 +14,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from mlpbook.initializers import Initializer, he_normal
-from mlpbook.scratch.flat import Views
 from mlpbook.scratch.layers import Layer, Linear, ReLU
-from mlpbook.states import check_state, read_state, write_state
-from mlpbook.validation import check_array, check_matrix, check_sizes
+from mlpbook.scratch.parameters import Views
+from mlpbook.shared.files import check_state, read_state, write_state
+from mlpbook.shared.initializers import Initializer, he_normal
+from mlpbook.shared.validation import check_array, check_matrix, check_sizes
 
 __all__ = ["MLP", "Sequential"]
 

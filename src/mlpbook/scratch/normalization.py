@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from mlpbook.scratch.layers import Layer
-from mlpbook.validation import check_number, check_positive_int
+from mlpbook.shared.validation import check_number, check_positive_int
 
 __all__ = ["BatchNorm", "LayerNorm", "Normalization"]
 

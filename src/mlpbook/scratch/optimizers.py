@@ -2,7 +2,7 @@ r"""Optimizers: how a gradient becomes a step.
 
 An optimizer is made from a list of parameter arrays and changes them in place. Its recurrences are
 exactly those of ``torch.optim``. Each acts entry by entry, so it works as well on the one vector
-behind a network's parameters (`mlpbook.scratch.flat`), in a few operations for all layers.
+behind a network's parameters (`mlpbook.scratch.parameters`), in a few operations for all layers.
 """
 
 import math
@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpbook.scratch.flat import Views, vectors
-from mlpbook.validation import check_number
+from mlpbook.scratch.parameters import Views, vectors
+from mlpbook.shared.validation import check_number
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSProp", "clip_gradient_norm"]
 

@@ -8,7 +8,7 @@ there is to do; ``fit(..., schedule=schedule)`` does it. The rates are those of
 import math
 from collections.abc import Callable
 
-from mlpbook.validation import check_number, check_positive_int
+from mlpbook.shared.validation import check_number, check_positive_int
 
 __all__ = ["Schedule", "constant", "cosine", "linear_warmup", "step_decay"]
 

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mlpbook.checks.evaluation import error_rate
 from mlpbook.data import batches
-from mlpbook.evaluation import error_rate
-from mlpbook.history import History
-from mlpbook.loop import EarlyStopping, check_options, divergence, progress_bar
 from mlpbook.scratch.losses import Loss
 from mlpbook.scratch.network import Sequential
 from mlpbook.scratch.optimizers import Optimizer, clip_gradient_norm
 from mlpbook.scratch.schedules import Schedule
-from mlpbook.validation import check_array, check_labels, check_matrix
+from mlpbook.shared.history import History
+from mlpbook.shared.training_loop import EarlyStopping, check_options, divergence, progress_bar
+from mlpbook.shared.validation import check_array, check_labels, check_matrix
 
 __all__ = ["fit"]
 

@@ -1,0 +1,1 @@
+"""Timing the package: `make bench`."""

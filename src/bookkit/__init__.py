@@ -1,0 +1,1 @@
+"""What the book is made with: its figures, and the records of long experiments."""

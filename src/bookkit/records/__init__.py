@@ -1,0 +1,1 @@
+"""Experiments that are too slow to run in the build: run once, recorded, checked."""

@@ -1,0 +1,1 @@
+"""What one chapter alone uses: one module per chapter, named after it."""

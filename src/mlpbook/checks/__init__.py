@@ -1,0 +1,1 @@
+"""Checking a network: gradients against differences, and error rates with intervals."""

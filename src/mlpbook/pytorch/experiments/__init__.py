@@ -1,1 +1,0 @@
-"""Experiments that need PyTorch: see `mlpbook.experiments`."""

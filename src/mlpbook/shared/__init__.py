@@ -1,0 +1,1 @@
+"""What the NumPy half and the PyTorch half share."""

@@ -1,0 +1,1 @@
+"""What the build needs and readers never see: Sphinx extensions, editions, checks."""

@@ -1,0 +1,1 @@
+"""Equations: numbered, set, evaluated as printed."""

@@ -1,0 +1,1 @@
+"""Maintenance: environment, lock file, mutation tests."""

@@ -1,0 +1,1 @@
+"""Glossary, notation, API reference, typed numbers."""
