@@ -68,6 +68,14 @@ FAULTS = {
         lambda book: book.append("book/second.md", "\n$$ x = 1 $$ (eq-first-sum)\n"),
         ["second.md", "duplicate label of equation eq-first-sum"],
     ),
+    "a typed result": (
+        prose("The error falls to 0.25."),
+        ["first.md", "'0.25' is typed in “The error falls to 0.25.”", "glue it"],
+    ),
+    "a typed result in a figure": (
+        cell('def show(alt):\n    pass\n\nshow(alt="It falls to 0.25.")'),
+        ["first.md:LAST", "'0.25' is typed in"],
+    ),
     "a missing page": (
         lambda book: book.append("book/_toc.yml", "      - file: missing\n"),
         ["nonexisting document 'missing'"],

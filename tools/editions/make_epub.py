@@ -1,9 +1,9 @@
 """The whole book as an EPUB 3: ``python -m tools.editions.make_epub [_build/html]``.
 
-Made from the finished pages of the site (`whole_book`). Formulas are drawings that carry their words:
-e-readers differ most in their MathML, and least in their SVG. Each holds its own glyphs, because
-some readers draw every SVG by itself. Figures are files, on white paper, in the light colours,
-written out, because many readers know no custom properties and open a picture by a tap.
+Made from the finished pages of the site (`whole_book`). Formulas are drawings that carry their
+words: e-readers differ most in their MathML, and least in their SVG. Each holds its own glyphs,
+because some readers draw every SVG by itself. Figures are files, on white paper, in the light
+colours, written out, because many readers know no custom properties and open a picture by a tap.
 Chapters are cut between their sections into files that a small device can lay out.
 """
 
