@@ -348,7 +348,13 @@ def execute_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> No
     running = {pool.submit(page.execute): page for page in pages}
     try:
         while running:
-            progress([f"{p.docname} {p.at + 1}/{len(p.notebook.cells)}" for p in running.values() if p.started])
+            progress(
+                [
+                    f"{p.docname} {p.at + 1}/{len(p.notebook.cells)}"
+                    for p in running.values()
+                    if p.started
+                ]
+            )
             done, _ = wait(running, timeout=1, return_when=FIRST_COMPLETED)
             for future in done:
                 page = running.pop(future)
