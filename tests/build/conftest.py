@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 sys.path.append(str(Path(__file__).parent))  # a process that starts from here looks there
-from plain_command import command  # noqa: E402
+from plain_command import command
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -2,9 +2,9 @@
 
 Each page has a cache folder named by everything its output depends on besides its cells
 (`tools.cells.dependencies`). Before Sphinx reads the pages, those that are not in their cache run
-in a pool of two kernels, always in the Python that builds the book. A page that raises, hangs, warns
-or loses its kernel is not cached and stops the build, so it stops the next one too. What went wrong
-is told once for each page: the place in its source, the cell, the message, and what to do.
+in a pool of two kernels, always in the Python that builds the book. A page that raises, hangs,
+warns or loses its kernel is not cached and stops the build, so it stops the next one too. What went
+wrong is printed once: the place in the source, the cell, the message, and what to do.
 """
 
 import os
