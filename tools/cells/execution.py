@@ -186,8 +186,10 @@ class Page:
             shutdown_kernel="immediate",
             on_cell_execute=self.note_cell,
         )
-        self.client.execute()
-        self.seconds = time.perf_counter() - self.started
+        try:
+            self.client.execute()
+        finally:
+            self.seconds = time.perf_counter() - self.started
         for index, cell in enumerate(self.notebook.cells):
             self.at = index
             check_outputs(cell)
@@ -222,7 +224,7 @@ def check_outputs(cell: NotebookNode) -> None:
     printed = [output.text for output in outputs if output.get("name") == "stderr"]
     if printed and "remove-stderr" not in tags:
         raise CellFailed(
-            f"the cell printed to stderr: {plain(printed[0]).strip()}",
+            f"the cell printed to stderr: {plain(printed[0]).strip()}".replace("\n", "\n    "),
             "Remove what it warns of. If the warning is harmless, tag the cell remove-stderr.",
         )
     for error in errors:  # the frames in files carry this machine's paths
@@ -232,7 +234,8 @@ def check_outputs(cell: NotebookNode) -> None:
 
 # ---------------------------------------------------------------- what went wrong
 
-IN_CELL = re.compile(r"Cell In\[\d+\], line (\d+)")
+IN_CELL = re.compile(r"(?:Cell In\[\d+\], |\S*ipykernel_\d+\S*\.py:)(?:line )?(\d+)")
+LONG_CELL = 12  # lines of a cell that are shown
 IN_FILE = re.compile(r"File (\S+?):(\d+), in (\w+)")
 
 
@@ -278,13 +281,14 @@ def explain(page: Page, error: BaseException) -> str:
         first = source.index(code[0], first - 1) + 1
     found = IN_CELL.search(plain(str(error)))
     line = first + int(found[1]) - 1 if found else first
-    place = f"{page.path.relative_to(SOURCE.parent)}:{line}"
     number = sum(cell.cell_type == "code" for cell in page.notebook.cells[: page.at + 1])
-    shown = [f"{'>' if first + k == line and found else ' '} | {t}" for k, t in enumerate(code)]
-    if len(shown) > 12:
-        start = max(0, min(line - first - 5, len(shown) - 11))
-        shown = [*shown[start : start + 11], "  | ..."]
-    return "\n".join([f"{place}: cell {number}", *shown, f"  {what}", f"  {remedy}"])
+    shown = [f"  {'>' if n == line and found else ' '} | {t}" for n, t in enumerate(code, first)]
+    if len(shown) > LONG_CELL:
+        start = max(0, min(line - first - LONG_CELL // 2, len(shown) - LONG_CELL))
+        shown = [*shown[start : start + LONG_CELL], "    | ..."]
+    place = f"{page.path.relative_to(SOURCE.parent)}:{line}: "
+    title = place + (f"cell {number}" if number else "before the first cell")
+    return "\n".join(text.rstrip() for text in [title, *shown, f"  {what}", f"  {remedy}"])
 
 
 def plain(text: str) -> str:
