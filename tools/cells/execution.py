@@ -130,7 +130,7 @@ def point_to_cache(app: Sphinx, docname: str, content: list[str]) -> None:
         set_cache(app.env, folder)
 
 
-def set_cache(env: BuildEnvironment, folder: Path) -> None:
+def set_cache(env: Any, folder: Path) -> None:
     """Tell MyST-NB where the outputs of the page that it reads next are kept."""
     env.mystnb_config = env.mystnb_config.copy(execution_cache_path=str(folder))
 
@@ -201,7 +201,8 @@ class Page:
     def kill(self) -> None:
         """End the kernel of a page that nobody waits for any more."""
         with suppress(AttributeError, ProcessLookupError):
-            os.kill(self.client.km.provisioner.pid, signal.SIGKILL)
+            manager: Any = self.client and self.client.km
+            os.kill(manager.provisioner.pid, signal.SIGKILL)
 
     def store(self) -> None:
         """Keep the outputs where MyST-NB looks for them."""
@@ -308,7 +309,7 @@ def waiting_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> li
             continue
         path = Path(env.doc2path(docname))
         notebook = read_notebook(env, path, text)
-        config = env.mystnb_config
+        config = vars(env)["mystnb_config"]
         overrides = notebook.metadata.get(config.metadata_key, {})
         mode = overrides.get("execution_mode", config.execution_mode)
         if mode not in ("cache", "off"):

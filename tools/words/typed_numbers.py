@@ -234,9 +234,8 @@ def check_exceptions(app: Sphinx, env: BuildEnvironment) -> None:
 
 def known(env: BuildEnvironment) -> dict[str, set[Allowed]]:
     """Return the exceptions that the stored pages use, by page."""
-    if not hasattr(env, "book_typed_numbers"):
-        env.book_typed_numbers = {}
-    return env.book_typed_numbers
+    found: dict[str, set[Allowed]] = vars(env).setdefault("book_typed_numbers", {})
+    return found
 
 
 def forget(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
