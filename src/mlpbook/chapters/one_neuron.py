@@ -103,6 +103,8 @@ class PerceptronResult:
     converged: bool
 
 
+# A page displays this function, at 76 characters.
+# fmt: off
 def perceptron_pass(
     w: Array, b: float, X: Array, sign: Array
 ) -> tuple[Array, float, list[int]]:
@@ -114,6 +116,7 @@ def perceptron_pass(
             b = b + float(sign[i])
             mistakes.append(i)
     return w, b, mistakes
+# fmt: on
 
 
 def perceptron(X: ArrayLike, y: ArrayLike, *, max_epochs: int) -> PerceptronResult:
@@ -208,6 +211,8 @@ def logistic_loss(w: Array, b: float, X: Array, y: Array) -> float:
     return float(np.mean(softplus(-(2 * y - 1) * s)))
 
 
+# A page displays this function, at 76 characters.
+# fmt: off
 def logistic_gradient(
     w: Array, b: float, X: Array, y: Array
 ) -> tuple[Array, float]:
@@ -215,6 +220,7 @@ def logistic_gradient(
     p = sigmoid(X @ w + b)  # (N,)
     error = (p - y) / len(y)  # (N,)
     return X.T @ error, float(error.sum())
+# fmt: on
 
 
 def logistic_descent(
