@@ -212,8 +212,8 @@ class Dependencies:
 
     @cached_property
     def recorded(self) -> list[Path]:
-        """Results kept beside the pages, which any page may read."""
-        suffixes = {".json", ".csv", ".npz", ".npy"}
+        """Results and scripts kept beside the pages, which any page may read."""
+        suffixes = {".json", ".csv", ".npz", ".npy", ".py"}
         return [path for path in sorted(self.book.rglob("*")) if path.suffix in suffixes]
 
     def records(self, code: str) -> list[Path]:
