@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from bookkit.scripts import load_script, script_path
 from mlpbook.checks.evaluation import wilson_interval
@@ -87,10 +88,11 @@ def pieces(page, name):
         if "pyobject" in found:
             yield functions[found["pyobject"]]
         elif "start-at" in found:
-            start, end = found["start-at"].strip('"'), found.get("end-before")
+            start, end = (yaml.safe_load(found.get(key, "null")) for key in ("start-at", "end-at"))
             first = next(i for i, line in enumerate(lines) if start in line)
-            after = range(first + 1, len(lines))
-            yield range(first, next((i for i in after if end and end in lines[i]), len(lines)))
+            after = range(first, len(lines))
+            last = next(i for i in after if end in lines[i]) if end else len(lines) - 1
+            yield range(first, last + 1)
 
 
 @pytest.mark.parametrize("name", ["mlp_numpy", "mlp_pytorch"])
@@ -152,7 +154,8 @@ def test_the_pytorch_script_trains_measures_saves_and_loads(tmp_path):
     result = run("mlp_pytorch", tmp_path, *arguments)
     assert result.returncode == 0, result.stderr
     losses = [float(loss) for loss in re.findall(r"mean loss ([\d.]+)", result.stdout)]
-    assert len(losses) == 2 and losses[1] < losses[0]
+    assert len(losses) == 2
+    assert losses[1] < losses[0]
     right, n, percent = re.search(r"(\d+) of (\d+) = ([\d.]+)%", result.stdout).groups()
     assert percent == f"{100 * int(right) / int(n):.2f}"
     assert int(right) > 0.5 * int(n)  # chance is a tenth
@@ -166,7 +169,8 @@ def test_without_mnist_the_pytorch_script_says_what_to_do(tmp_path):
     result = run("mlp_pytorch", tmp_path, "--data", "nowhere")
     assert result.returncode == 1
     assert "MNIST is not in nowhere/MNIST/raw" in result.stderr
-    assert "--data FOLDER" in result.stderr and "internet connection" in result.stderr
+    assert "--data FOLDER" in result.stderr
+    assert "internet connection" in result.stderr
     assert "Traceback" not in result.stderr
 
 

@@ -61,7 +61,8 @@ def load_script(name: str) -> ModuleType:
     0.2
     """
     spec = importlib.util.spec_from_file_location(name, script_path(name))
-    assert spec is not None and spec.loader is not None  # the file exists and ends in .py
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
