@@ -269,7 +269,7 @@ class Dependencies:
     @cached_property
     def recorded(self) -> dict[Path, str]:
         """Results kept beside the pages, which any page may read, with their digests."""
-        suffixes = {".json", ".csv", ".npz", ".npy"}
+        suffixes = {".json", ".csv", ".npz", ".npy", ".py"}
         found = [path for path in sorted(self.book.rglob("*")) if path.suffix in suffixes]
         return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
 
