@@ -168,6 +168,7 @@ def lay_out(root: Path) -> Book:
     book.write("book/second.md", SECOND)
     book.write("book/equations.md", EQUATIONS)
     book.write("book/references.bib", "")
+    book.write("tools/words/typed_numbers.txt", "")
     book.write("src/mlpbook/__init__.py", "")
     book.write("src/mlpbook/constants.py", "from mlpbook.deeper import ANSWER\n")
     book.write("src/mlpbook/deeper.py", "ANSWER = 41\n")

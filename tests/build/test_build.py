@@ -96,6 +96,7 @@ def test_a_fault_in_the_text_fails_the_build_the_first_time_and_the_second(book)
 
 
 FAULTS = {
+    "The error falls to 0.25.": "'0.25' is typed in",
     "See {ref}`nowhere`.": "undefined label: 'nowhere'",
     "See {eq}`eq-nowhere`.": "equation not found: eq-nowhere",
     "See {cite:t}`nobody1900`.": "nobody1900",
