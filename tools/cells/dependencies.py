@@ -13,7 +13,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -139,13 +139,13 @@ class Package(Modules):
         )
         return set(found)
 
-    def digest(self, *modules: str, without: tuple[str, ...] = ()) -> str:
+    def digest(self, *modules: str, without: Collection[str] = ()) -> str:
         """Return the digest of the code that some modules use; empty if one of them is gone."""
         if not {*modules} <= {*self.paths}:
             return ""
         return str(
             self.memory(
-                f"digest {modules} {without} {self.state}",
+                f"digest {modules} {sorted(without)} {self.state}",
                 lambda: super(Package, self).digest(*modules, without=without),
             )
         )
