@@ -33,7 +33,7 @@ from tools.editions.whole_book import Book, Chapter
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "src"))
 
-import cover  # noqa: E402  (draws with the book's own package)
+from tools.editions import cover_picture  # noqa: E402  (draws with the book's own package)
 
 PAGE = (189.0, 246.0)  # mm, crown quarto
 MARGIN = 18.0  # mm, at the sides; print.css says the same
@@ -628,7 +628,7 @@ def main(site: Path, root: Path = ROOT) -> None:
     started = time.perf_counter()
     inches = PAGE[0] / 25.4
     book = whole_book.read_book(site, root)
-    html, headings = assemble(book, cover.art(inches, inches), root)
+    html, headings = assemble(book, cover_picture.art(inches, inches), root)
     with tempfile.TemporaryDirectory() as folder:
         source, printed = Path(folder) / "book.html", Path(folder) / "book.pdf"
         source.write_text(html, encoding="utf-8")

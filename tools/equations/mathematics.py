@@ -324,6 +324,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register the renderer under the name that ``html_math_renderer`` gives."""
     app.add_html_math_renderer("svg", (visit_inline, None), (visit_displayed, None))
     app.connect("builder-inited", load)
-    app.connect("html-page-context", define_glyphs)
     app.connect("build-finished", save, priority=10)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

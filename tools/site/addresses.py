@@ -222,10 +222,8 @@ def begin(app: Sphinx) -> None:
     app.book_cards = {}
 
 
-def finish(app: Sphinx, exception: Exception | None) -> None:
+def finish(app: Sphinx, written: list[str]) -> None:
     """Write what stands beside the pages."""
-    if exception or app.builder.name != "html":
-        return
     write_redirects(app)
     write_missing_page(app)
     if app.config.html_baseurl:
@@ -235,10 +233,8 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Find the address before anything is read; write the rest when all pages are."""
+    """Find the address before anything is read; `tools.site.passes` does the rest."""
     app.add_config_value("book_redirects", {}, "")
     app.connect("config-inited", find_address, priority=900)
     app.connect("builder-inited", begin)
-    app.connect("html-page-context", add_card, priority=950)  # after the description
-    app.connect("build-finished", finish, priority=870)  # before the policy is written
     return {"parallel_read_safe": True, "parallel_write_safe": False}

@@ -352,5 +352,4 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_config_value("book_repository", "", "html")
     app.connect("config-inited", find_repository, priority=900)
     app.connect("doctree-resolved", write_notebook)
-    app.connect("html-page-context", add_menu)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

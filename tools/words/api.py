@@ -639,6 +639,5 @@ def reachable(
 def setup(app: Sphinx) -> dict[str, bool]:
     """Add the directive."""
     app.add_directive("api-reference", ApiReference)
-    app.connect("html-page-context", reachable)
     app.connect("env-get-outdated", outdated)
     return {"parallel_read_safe": False, "parallel_write_safe": True}

@@ -229,5 +229,4 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", begin)
     app.connect("doctree-read", link_terms)
     app.connect("env-purge-doc", forget)
-    app.connect("html-page-context", fill_index)
     return {"parallel_read_safe": False, "parallel_write_safe": True}
