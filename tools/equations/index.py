@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -111,9 +112,8 @@ class Equation:
 
 def equations_of(env: BuildEnvironment) -> dict[str, list[Equation]]:
     """Return the pages' equations, kept with the stored pages."""
-    if not hasattr(env, "book_equations"):
-        env.book_equations = {}
-    return env.book_equations
+    found: dict[str, list[Equation]] = vars(env).setdefault("book_equations", {})
+    return found
 
 
 UNLABELLED = ("proof", "exercise", "solution", "docstring")
@@ -161,7 +161,7 @@ def compare(app: Sphinx, env: BuildEnvironment) -> list[str]:
     for test in read_tests():
         tests.setdefault(test.label, []).append(test)
     report = read_report(app)
-    app.book_tests, app.book_report = tests, report
+    vars(app).update(book_tests=tests, book_report=report)
 
     labels = set()
     for equations in equations_of(env).values():
@@ -194,7 +194,7 @@ def compare(app: Sphinx, env: BuildEnvironment) -> list[str]:
     everything = hashlib.sha256(repr((shown, report)).encode()).hexdigest()
     if index and everything != getattr(env, "book_shown_index", None):
         changed.append(index)
-    env.book_shown_tests, env.book_shown_index = shown, everything
+    vars(env).update(book_shown_tests=shown, book_shown_index=everything)
     return changed
 
 
@@ -216,7 +216,7 @@ def mark(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Give each tested equation its link to the page of all tests."""
     index = getattr(app.env, "book_equation_index", None)
     for node in doctree.findall(nodes.math_block):
-        tests = app.book_tests.get(node.get("label") or "")
+        tests = vars(app)["book_tests"].get(node.get("label") or "")
         if tests and index and docname != index:
             target = app.builder.get_relative_uri(docname, index)
             node["mark"] = {
@@ -240,7 +240,7 @@ class EquationIndex(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Leave a placeholder: the other pages are not read yet."""
-        self.env.book_equation_index = self.env.docname
+        vars(self.env)["book_equation_index"] = self.env.docname
         return [equation_index()]
 
 
@@ -256,7 +256,7 @@ def describe_test(app: Sphinx, docname: str, test: Test) -> list[nodes.Node]:
     line = nodes.paragraph(classes=["equation-test-summary"])
     line += nodes.Text(f"{test.words} ")
     tolerance = f"Tolerance {test.tolerance}" if test.tolerance else "Asserted directly"
-    entry = app.book_report.get(f"{test.place}::{test.name}::{test.label}")
+    entry = vars(app)["book_report"].get(f"{test.place}::{test.name}::{test.label}")
     if entry and entry["deviation"] is not None:
         tolerance += f", measured deviation {entry['deviation']:.1e}"
     if test.printed:
@@ -276,13 +276,18 @@ def source_page(index: str, path: Path) -> str:
     return f"{index.rpartition('/')[0]}/tests/{path.stem}".lstrip("/")
 
 
+def highlighter(builder: Any) -> Any:
+    """Return what colors code on the pages, which Sphinx keeps to its HTML builder."""
+    return builder.highlighter
+
+
 def show_sources(app: Sphinx) -> Iterator[tuple[str, dict, str]]:
     """Yield a page for each file of tests; each test has a place of its own in it."""
     index = getattr(app.env, "book_equation_index", None)
     if app.builder.name != "html" or not index:
         return
     files: dict[Path, dict[str, str]] = {}
-    for tests in app.book_tests.values():
+    for tests in vars(app)["book_tests"].values():
         for test in tests:
             files.setdefault(test.path, {})[test.name] = test.source
     for path, sources in sorted(files.items()):
@@ -296,7 +301,7 @@ def show_sources(app: Sphinx) -> Iterator[tuple[str, dict, str]]:
         title = escape(app.env.titles[index].astext())
         body.append(f'<p>Tests of equations, from <a href="{target}">{title}</a>.</p>')
         for name, piece in pieces:
-            code = app.builder.highlighter.highlight_block(piece.rstrip(), "python")
+            code = highlighter(app.builder).highlight_block(piece.rstrip(), "python")
             mark = f' id="{name}"' if name else ""
             body.append(f'<div class="highlight-python notranslate"{mark}>{code}</div>')
         place = path.relative_to(ROOT).as_posix()
@@ -318,7 +323,7 @@ def describe_equation(app: Sphinx, docname: str, equation: Equation) -> nodes.co
         "", "", link, nodes.Text(" "), nodes.literal("", equation.label), classes=["equation-link"]
     )
     entry += nodes.math_block(equation.latex, equation.latex, nowrap=False, number=None)
-    for test in app.book_tests.get(equation.label, []):
+    for test in vars(app)["book_tests"].get(equation.label, []):
         entry += describe_test(app, docname, test)
     return entry
 
@@ -338,15 +343,14 @@ def write_index(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             stated = [
                 e
                 for e in equations_of(env).get(page, [])
-                if e.label.startswith("eq-") or e.label in app.book_tests
+                if e.label.startswith("eq-") or e.label in vars(app)["book_tests"]
             ]
             if not stated:
                 continue
             n_equations += len(stated)
-            n_printed += sum(
-                any(t.printed for t in app.book_tests.get(e.label, [])) for e in stated
-            )
-            n_tests += sum(len(app.book_tests.get(equation.label, [])) for equation in stated)
+            tests = [vars(app)["book_tests"].get(equation.label, []) for equation in stated]
+            n_printed += sum(any(test.printed for test in some) for some in tests)
+            n_tests += sum(map(len, tests))
             section = nodes.section(ids=[f"equations-{nodes.make_id(page)}"])
             title = nodes.title()
             number = env.toc_secnumbers.get(page, {}).get("", ())
