@@ -14,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
+
+from tools.book_order import number_of, reading_order
+from tools.cells.dependencies import Memory, dependencies_of
 
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = ROOT / "tests" / "equations"
@@ -65,21 +69,29 @@ def equation_markers(function: ast.FunctionDef) -> Iterator[tuple[str, str]]:
                 yield str(label.value), ast.unparse(tolerance) if tolerance else ""
 
 
-def read_tests(folder: Path = TESTS) -> list[Test]:
+def tests_in(text: str) -> list[list]:
+    """Return the tests in a file's text, as the fields of `Test` without the path."""
+    lines, found = text.splitlines(), []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            first = min([node.lineno, *(item.lineno for item in node.decorator_list)])
+            source = "\n".join(lines[first - 1 : node.end_lineno])
+            words = (ast.get_docstring(node) or "").partition("\n")[0]
+            printed = any(argument.arg == "printed" for argument in node.args.args)
+            for label, tolerance in equation_markers(node):
+                found.append([label, tolerance, node.name, words, node.lineno, source, printed])
+    return found
+
+
+def read_tests(folder: Path = TESTS, memory: Memory | None = None) -> list[Test]:
     """Return the tests in a folder's files, in the order in which they are written."""
     tests = []
     for path in sorted(folder.glob("test_*.py")):
         text = path.read_text(encoding="utf-8")
-        lines = text.splitlines()
-        for node in ast.walk(ast.parse(text, str(path))):
-            if isinstance(node, ast.FunctionDef):
-                first = min([node.lineno, *(item.lineno for item in node.decorator_list)])
-                source = "\n".join(lines[first - 1 : node.end_lineno])
-                words = (ast.get_docstring(node) or "").partition("\n")[0]
-                printed = any(argument.arg == "printed" for argument in node.args.args)
-                for label, tolerance in equation_markers(node):
-                    about = (label, tolerance, node.name, words, path, node.lineno, source)
-                    tests.append(Test(*about, printed))
+        question = f"tests {hashlib.sha256(text.encode()).hexdigest()}"
+        found = memory(question, partial(tests_in, text)) if memory else tests_in(text)
+        for label, tolerance, name, words, line, source, printed in found:
+            tests.append(Test(label, tolerance, name, words, path, line, source, printed))
     return sorted(tests, key=lambda test: (test.path, test.line))
 
 
@@ -158,7 +170,7 @@ def forget(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
 def compare(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """Report equations without tests and tests without equations; name the pages to rewrite."""
     tests: dict[str, list[Test]] = {}
-    for test in read_tests():
+    for test in read_tests(memory=dependencies_of(app).memory):
         tests.setdefault(test.label, []).append(test)
     report = read_report(app)
     vars(app).update(book_tests=tests, book_report=report)
@@ -200,8 +212,7 @@ def compare(app: Sphinx, env: BuildEnvironment) -> list[str]:
 
 def numbers(env: BuildEnvironment, equation: Equation) -> str:
     """Return an equation's number as the pages print it."""
-    figures = env.toc_fignumbers.get(equation.docname, {}).get("displaymath", {})
-    return ".".join(map(str, figures.get(equation.node_id, ())))
+    return number_of(env, equation.docname, "displaymath", [equation.node_id])
 
 
 # ---------------------------------------------------------------- the mark beside the number
@@ -242,13 +253,6 @@ class EquationIndex(SphinxDirective):
         """Leave a placeholder: the other pages are not read yet."""
         vars(self.env)["book_equation_index"] = self.env.docname
         return [equation_index()]
-
-
-def reading_order(env: BuildEnvironment, docname: str) -> Iterator[str]:
-    """Yield the pages as the table of contents orders them."""
-    yield docname
-    for child in env.toctree_includes.get(docname, []):
-        yield from reading_order(env, child)
 
 
 def describe_test(app: Sphinx, docname: str, test: Test) -> list[nodes.Node]:
@@ -339,7 +343,7 @@ def write_index(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     for placeholder in list(doctree.findall(equation_index)):
         content: list[nodes.Node] = []
         n_equations = n_tests = n_printed = 0
-        for page in dict.fromkeys(reading_order(env, env.config.root_doc)):
+        for page in reading_order(env):
             stated = [
                 e
                 for e in equations_of(env).get(page, [])

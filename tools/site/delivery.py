@@ -246,8 +246,8 @@ def icon_font(css: str, static: Path) -> tuple[str, bytes]:
     cutter.subset(font)
     target = static / "icons.woff"
     subset.save_font(font, target, options)
-    better = re.sub(r"src:[^;}]*", 'src:url("icons.woff") format("woff")', solid, count=1)
-    return css.replace(solid, better), target.read_bytes()
+    source = 'src:url("icons.woff") format("woff")'
+    return css.replace(solid, re.sub(r"src:[^;}]*", source, solid, count=1)), target.read_bytes()
 
 
 # ---------------------------------------------------------------- styles of single elements
@@ -355,7 +355,11 @@ def with_policy(html: str) -> str:
 
 
 def slim(
-    app: Sphinx, pagename: str, templatename: str, context: dict, doctree: nodes.document | None
+    app: Sphinx,
+    pagename: str,
+    templatename: str,
+    context: dict[str, Any],
+    doctree: nodes.document | None,
 ) -> None:
     """Let a page ask for what it alone needs; the rest is in the bundles."""
     if app.builder.format != "html":
@@ -367,7 +371,7 @@ def slim(
         ]
 
 
-def on_every_page(builder: Any) -> tuple[list, list]:
+def on_every_page(builder: Any) -> tuple[list[Any], list[Any]]:
     """Return the style sheets and the scripts that every page loads, which Sphinx keeps private."""
     return builder._orig_css_files, builder._orig_js_files
 

@@ -24,7 +24,7 @@ from tools.site import (
 from tools.site.console import progress
 from tools.words import api, concepts
 
-IN_MEMORY = [
+IN_MEMORY: list[Callable[..., None]] = [
     permalinks.name_links,  # every place has a link with a name
     mathematics.define_glyphs,  # the outlines of a page's formulas, once
     api.reachable,  # the keyboard scrolls code of the reference
@@ -72,7 +72,7 @@ class Passes:
             logger.info("Nothing has changed.")
             return
         for name in self.written:
-            path = Path(app.outdir) / f"{name}.html"
+            path = Path(app.builder.get_outfilename(name))  # type: ignore[attr-defined]
             html = path.read_text(encoding="utf-8")
             for change in ON_ITS_FILE:
                 html = change(html)
