@@ -76,7 +76,7 @@ def profile(model: Sequential, X: ArrayLike, dY: Array) -> Profile:
     Profile(forward=array([16.]), backward=array([1.]))
     """
     forward, backward = [], []
-    A: Array = np.asarray(X, dtype=model.parameters().flat.dtype)
+    A: Array = np.asarray(X, dtype=model.parameters()[0].dtype)
     for layer in model.layers:
         A = layer.forward(A)
         if isinstance(layer, Linear):
