@@ -3,10 +3,10 @@
 __all__ = ["RATES", "RECIPES"]
 
 RATES = {
-    "SGD": tuple(0.05 * 2.0**k for k in range(8)),
-    "momentum": tuple(0.0125 * 2.0**k for k in range(8)),
-    "RMSProp": tuple(0.0005 * 2.0**k for k in range(8)),
-    "Adam": tuple(0.0005 * 2.0**k for k in range(8)),
+    "SGD": (0.2, 0.4, 0.8, 1.6, 3.2),
+    "momentum": (0.05, 0.1, 0.2, 0.4, 0.8),
+    "RMSProp": (0.001, 0.002, 0.004, 0.008, 0.016),
+    "Adam": (0.002, 0.004, 0.008, 0.016, 0.032),
 }
 """The rates of each optimizer, a factor of 2 apart."""
 RECIPES = (
