@@ -68,7 +68,7 @@ def test_best_rate_of_descent(agree, rng):
 
 @pytest.mark.equation("eq-optimization-lemma", tolerance=1e-12)
 def test_descent_lemma_bounds_every_step_and_is_sharp(agree, rng):
-    """The bound on random steps of a wavy function; it is attained on a bowl's steepest direction."""
+    """The bound on random steps of a wavy function; a bowl's steepest direction attains it."""
     A = rng.standard_normal((5, 3))  # J = sum of sines of A theta, not convex
     steepest = np.linalg.norm(A, 2) ** 2  # no curvature exceeds it in magnitude
 
