@@ -13,11 +13,11 @@ from bookkit.records.experiments import Result, experiment
 from mlpbook.chapters.optimization import RATES, RECIPES
 from mlpbook.checks.evaluation import error_rate
 from mlpbook.data import load_mnist, split
+from mlpbook.scratch import fused, training
 from mlpbook.scratch.losses import CrossEntropyLoss
 from mlpbook.scratch.network import MLP
 from mlpbook.scratch.optimizers import SGD, Adam, Optimizer, RMSProp
 from mlpbook.scratch.schedules import cosine, linear_warmup
-from mlpbook.scratch.training import fit
 
 __all__ = ["run"]
 
@@ -62,6 +62,7 @@ def run(seed: int, *, n_recipes: int = len(RECIPES)) -> Result:
     rows = chosen[:N_TRAIN]
     validation, test = [], []
     for name, schedule, epochs in RECIPES[:n_recipes]:
+        fit = training.fit if name == "RMSProp" else fused.fit
         for lr in RATES[name]:
             model = MLP([X.shape[1], 100, 10], rng=np.random.default_rng(seed), dtype=np.float32)
             rates = None
