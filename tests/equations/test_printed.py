@@ -466,7 +466,7 @@ CLASSES = 5
 def test_printed_negative_log_likelihood_of_a_model(printed, rng):
     """The printed TeX, evaluated for all samples, against the library's cross-entropy."""
     X, W, y = rng.standard_normal((N, D)), rng.standard_normal((CLASSES, D)), rng.integers(0, 5, N)
-    losses = CrossEntropyLoss(reduction="none")(X @ W.T, y)
+    losses = [CrossEntropyLoss()(X[i : i + 1] @ W.T, y[i : i + 1]) for i in range(N)]
     symbols = {
         r"\mathcal L": lambda W: CrossEntropyLoss()(X @ W.T, y),
         "p": lambda y, x, W: rowwise(softmax)(W @ x)[y],
@@ -493,12 +493,14 @@ def test_printed_cross_entropy_of_one_sample(printed, rng):
 def test_printed_entropies(printed, rng):
     """The printed TeX, evaluated, against SciPy's entropies and the library's cross-entropy."""
     q, p = rng.dirichlet(np.ones(CLASSES), 2)
-    cross = CrossEntropyLoss(reduction="none")
+
+    def cross(p):  # of each label
+        return [CrossEntropyLoss()(np.log(p)[np.newaxis], [k]) for k in range(CLASSES)]
 
     def entropy(q, p=None):
         if p is None:
             return stats.entropy(q)
-        return q @ cross(np.tile(np.log(p), (CLASSES, 1)), np.arange(CLASSES))
+        return q @ cross(p)
 
     symbols = {"H": entropy, r"\mathrm{KL}": stats.entropy, "q": q, "p": p}
     printed(symbols, {"k": CLASSES})
