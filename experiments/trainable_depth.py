@@ -5,20 +5,16 @@ ten values of c and six depths, and learn 10,000 digits by gradient descent with
 factors 1 and 2 are those of Glorot (for equal widths) and He; a third is PyTorch's default.
 """
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from bookkit.records.experiments import Result, experiment
-from mlpbook.chapters.initialization import DEPTHS, FACTORS, draw_biases, scaled_normal
+from mlpbook.chapters.initialization import DEPTHS, FACTORS, scaled_normal
 from mlpbook.checks.evaluation import error_rate
 from mlpbook.data import load_mnist
 from mlpbook.scratch.losses import CrossEntropyLoss
 from mlpbook.scratch.network import MLP
 from mlpbook.scratch.optimizers import SGD
 from mlpbook.scratch.training import fit
-from mlpbook.shared.initializers import pytorch_uniform
 
 __all__ = ["run"]
 
@@ -53,55 +49,29 @@ def run(seed: int, *, n_depths: int = len(DEPTHS), epochs: int = 6, lr: float = 
     dict
         In the order of `DEPTHS`, and for each in that of `FACTORS`, ``losses``: the mean
         training loss of the first epoch, in nats; and ``errors``: the test error at the end. Where
-        the run diverges the loss is noted as -1 and the error as 1. In the order of `DEPTHS`,
-        ``default_errors``: from the start of ``nn.Linear``, with its biases. And for each of the
-        thirty hidden layers of the network that starts from He's factor, ``silent_start``: how
-        many units are zero on the first 1,000 images before training; and ``silent_both``: how
-        many of these are so after training, too.
+        the run diverges the loss is noted as -1 and the error as 1.
     """
     X, y, X_test, y_test = load_mnist().flat()  # float32, from 0 to 1
     mean, std = X[:N_TRAIN].mean(), X[:N_TRAIN].std()
     X, y, X_test = (X[:N_TRAIN] - mean) / std, y[:N_TRAIN], (X_test - mean) / std
-    losses, errors, default_errors, silent_start, silent_both = [], [], [], [], []
+    losses, errors = [], []
     for depth in DEPTHS[:n_depths]:
-        for factor in [*FACTORS, None]:  # None: PyTorch's default
+        for factor in FACTORS:
             rng = np.random.default_rng(seed)
             model = MLP(
                 [X.shape[1], *[WIDTH] * depth, 10],
                 rng=rng,
-                initializer=pytorch_uniform if factor is None else scaled_normal(factor),
+                initializer=scaled_normal(factor),
                 dtype=np.float32,
             )
-            if factor is None:
-                draw_biases(model, rng=rng)
-            before = silent_units(model, X[:1000])
             loss_fn, optimizer = CrossEntropyLoss(), SGD(model.parameters(), lr)
             try:
                 history = fit(
                     model, loss_fn, optimizer, X, y, epochs=epochs, batch_size=32, rng=rng
                 )
-                loss = history.train_loss[0]
-                error = error_rate(model(X_test).argmax(axis=1), y_test)
+                losses.append(history.train_loss[0])
+                errors.append(error_rate(model(X_test).argmax(axis=1), y_test))
             except FloatingPointError:
-                loss, error = -1.0, 1.0
-            if factor is None:
-                default_errors.append(error)
-                continue
-            losses.append(loss)
-            errors.append(error)
-            if depth == 30 and factor == 2:
-                after = silent_units(model, X[:1000])
-                silent_start = [int(units.sum()) for units in before]
-                silent_both = [int((a & b).sum()) for a, b in zip(before, after, strict=True)]
-    return {
-        "losses": losses,
-        "errors": errors,
-        "default_errors": default_errors,
-        "silent_start": silent_start,
-        "silent_both": silent_both,
-    }
-
-
-def silent_units(model: MLP, X: NDArray[np.floating[Any]]) -> list[NDArray[np.bool_]]:
-    """Return, for each hidden layer, which units are zero on all of X."""
-    return [(a == 0).all(axis=0) for a in model.activations(X)[1:-1]]
+                losses.append(-1.0)
+                errors.append(1.0)
+    return {"losses": losses, "errors": errors}

@@ -18,6 +18,7 @@ from mlpbook.shared.initializers import Initializer, normal
 from mlpbook.shared.validation import check_number, check_rng
 
 __all__ = [
+    "DEFAULT_DEPTHS",
     "DEPTHS",
     "EXPONENTS",
     "FACTORS",
@@ -38,11 +39,13 @@ DEPTHS = (2, 4, 8, 15, 30, 60)
 """Numbers of hidden layers on the map of trainable depths."""
 FACTORS = (1 / 3, 0.5, 0.7, 1.0, 1.4, 1.7, 2.0, 2.4, 2.8, 4.0)
 """Variances of the initial weights on that map, times the number of inputs."""
+DEFAULT_DEPTHS = (4, 8, 30)
+"""Numbers of hidden layers that are trained from PyTorch's default start."""
 WIDTH_RULES = ("one rate", "rates by width")
 """How Adam's learning rates depend on the width, in the experiment on width."""
 WIDTHS = (64, 256, 1024)
 """Widths of both hidden layers in that experiment."""
-EXPONENTS = tuple(range(-13, -2))
+EXPONENTS = tuple(range(-12, -4))
 """Binary logarithms of the learning rates in that experiment."""
 
 
