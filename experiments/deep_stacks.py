@@ -37,8 +37,8 @@ def run(seed: int, *, n_runs: int = len(STACKS) * len(STACK_RATES)) -> Result:
     -------
     dict
         ``first_losses``: the training loss of each run's first epoch, in nats, or -1. And for each
-        run and each of `STACK_LENGTHS`, ``losses``: the training loss of the last epoch, or -1 if the
-        run has diverged; and ``errors``: the share of wrong training points, or 1.
+        run and each of `STACK_LENGTHS`, ``losses``: the training loss of the last epoch, or -1 if
+        the run has diverged; and ``errors``: the share of wrong training points, or 1.
     """
     X, y = spirals(400, noise=0.02, turns=1.25, rng=np.random.default_rng(0))
     first_losses, losses, errors = [], [], []

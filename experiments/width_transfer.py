@@ -40,8 +40,8 @@ def run(seed: int, *, n_runs: int = len(WIDTH_RULES) * len(WIDTHS) * len(EXPONEN
     Returns
     -------
     dict
-        For each triple, ``losses``: the mean training loss of the last fifty batches, in nats, or -1
-        if it is not finite.
+        For each triple, ``losses``: the mean training loss of the last fifty batches, in nats,
+        or -1 if it is not finite.
     """
     X, y, _, _ = load_mnist().flat()  # float32, from 0 to 1
     X, y = X[:N_TRAIN], y[:N_TRAIN]
@@ -55,9 +55,7 @@ def run(seed: int, *, n_runs: int = len(WIDTH_RULES) * len(WIDTHS) * len(EXPONEN
     return {"losses": losses}
 
 
-def train(
-    seed: int, rule: str, width: int, rate: float, X: np.ndarray, y: np.ndarray
-) -> float:
+def train(seed: int, rule: str, width: int, rate: float, X: np.ndarray, y: np.ndarray) -> float:
     """Return the mean loss of the last fifty batches."""
     rng = np.random.default_rng(seed)
     model = MLP([X.shape[1], width, width, 10], rng=rng, dtype=np.float32)

@@ -75,7 +75,7 @@ class Profile(NamedTuple):
 
 
 def profile(model: Sequential, X: Array, dY: Array) -> Profile:
-    """Send inputs X forward and an adjoint dY backward; measure on the way."""
+    """Send X forward and an adjoint dY backward; measure both."""
     forward, backward, weights = [], [], []
     for layer in model.layers:
         X = layer.forward(X)
@@ -88,7 +88,9 @@ def profile(model: Sequential, X: Array, dY: Array) -> Profile:
             weights.append(np.mean(layer.dW**2))
         dY = dX
     return Profile(
-        np.array(forward), np.array(backward[::-1]), np.array(weights[::-1])
+        np.array(forward),
+        np.array(backward[::-1]),
+        np.array(weights[::-1]),
     )
 
 

@@ -67,7 +67,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 class TripledLinear(nn.Module):
-    """Fully connected layer times three, with standard normal parameters."""
+    """Fully connected layer times three."""
 
     def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__()
@@ -75,12 +75,12 @@ class TripledLinear(nn.Module):
         self.b = nn.Parameter(torch.randn(n_out))
 
     def forward(self, X: Tensor) -> Tensor:
-        """Return 3 (X W^T + b), (N, n_out), for X of shape (N, n_in)."""
+        """Return 3 (X W^T + b), (N, n_out), for X (N, n_in)."""
         return 3 * (X @ self.W.T + self.b)
 
 
 class TutorialMLP(nn.Module):
-    """Linear layers with an activation between them, log-softmax at the end."""
+    """Linear layers, activations between them, and log-softmax."""
 
     ACTIVATIONS: ClassVar[dict[str, type[nn.Module]]] = {
         "relu": nn.ReLU,
@@ -104,7 +104,7 @@ class TutorialMLP(nn.Module):
         self.log_softmax = nn.LogSoftmax(dim=1)
 
     def forward(self, X: Tensor) -> Tensor:
-        """Return log-probabilities (N, n_out) for images (N, 1, 28, 28)."""
+        """Return log-probabilities (N, n_out) for (N, 1, 28, 28)."""
         rows = X.reshape(X.shape[0], -1)  # (N, n_in)
         log_probabilities: Tensor = self.log_softmax(self.layers(rows))
         return log_probabilities
@@ -146,14 +146,20 @@ class TutorialRun:
 
 
 def tutorial_run(
-    loader: DataLoader[Any], *, epochs: int = 10, seed: int = 42
+    loader: DataLoader[Any],
+    *,
+    epochs: int = 10,
+    seed: int = 42,
 ) -> TutorialRun:
     """Train the network; torch's global random state is kept."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = TutorialMLP(784, [32, 32, 32], 10, activation="relu")
         optimizer = torch.optim.SGD(
-            model.parameters(), lr=0.05, weight_decay=0.01, momentum=0.9
+            model.parameters(),
+            lr=0.05,
+            weight_decay=0.01,
+            momentum=0.9,
         )
         loss_fn = nn.NLLLoss()
         losses = []
@@ -168,7 +174,7 @@ def train_epoch(
     optimizer: torch.optim.Optimizer,
     loader: DataLoader[Any],
 ) -> float:
-    """Pass once over the data; return the mean of the batch losses, in nats."""
+    """Pass once over the data; return the mean batch loss."""
     total = 0.0
     for X, y in loader:
         loss = loss_fn(model(X), y)  # a scalar that knows its graph
