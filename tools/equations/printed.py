@@ -48,15 +48,15 @@ BOOK = Path(__file__).resolve().parents[2] / "book"
 
 def equations(page: str) -> Iterator[tuple[str, str]]:
     """Yield the label and the TeX of each labelled displayed equation in a page's source."""
-    lines, start = page.splitlines(), None
+    lines, start = page.splitlines(), -1
     for number, line in enumerate(lines):
         closing = re.match(r"\s*\$\$(?:\s*\(([\w-]+)\))?\s*$", line)
-        if closing and start is None:
+        if closing and start < 0:
             start = number
         elif closing:
             if closing[1]:
                 yield closing[1], "\n".join(lines[start + 1 : number])
-            start = None
+            start = -1
 
 
 def equation(label: str, book: Path = BOOK) -> str:
@@ -220,8 +220,8 @@ class Scope:
                     if not rest:
                         yield key, indices
             case ("derivative", top, bottom):
-                for above, below in itertools.product(self.readings(top), self.readings(bottom)):
-                    yield rf"\partial{above[0]}/\partial{below[0]}", [*above[1], *below[1]]
+                for (u, m), (v, n) in itertools.product(self.readings(top), self.readings(bottom)):
+                    yield rf"\partial{u}/\partial{v}", [*m, *n]
             case ("gradient", order, subs, base):
                 yield rf"\nabla^{order}_{{{','.join(map(self.script, subs))}}}{base}", []
 

@@ -68,7 +68,7 @@ def add_card(
         return
     title = " ".join(TAGS.sub("", re.sub(r"<math.*?</math>", "…", context["title"])).split())
     picture = f"_images/cards/{pagename}.png"
-    app.book_cards[picture] = title
+    vars(app)["book_cards"][picture] = title
     properties = {
         "og:type": "website" if pagename == app.config.root_doc else "article",
         "og:site_name": app.config.html_title,
@@ -110,10 +110,10 @@ def draw_card(title: str, book: str, path: Path) -> None:
                     xs, ys, color=blue if weight < 0 else orange, lw=2.2 * abs(weight), alpha=0.4
                 )
     for layer in layers:
-        ax.scatter(
-            *zip(*layer, strict=True), s=620, facecolor=paper, edgecolor=ink, lw=2.5, zorder=3
-        )
-    lines, line = [], ""
+        xs, ys = zip(*layer, strict=True)
+        ax.scatter(xs, ys, s=620, facecolor=paper, edgecolor=ink, lw=2.5, zorder=3)
+    lines: list[str] = []
+    line = ""
     for word in title.split():
         if line and len(line) + len(word) > 20:
             lines, line = [*lines, line], word
@@ -219,26 +219,22 @@ def write_redirects(app: Sphinx) -> None:
 
 def begin(app: Sphinx) -> None:
     """Note no card yet."""
-    app.book_cards = {}
+    vars(app)["book_cards"] = {}
 
 
-def finish(app: Sphinx, exception: Exception | None) -> None:
+def finish(app: Sphinx, written: list[str]) -> None:
     """Write what stands beside the pages."""
-    if exception or app.builder.name != "html":
-        return
     write_redirects(app)
     write_missing_page(app)
     if app.config.html_baseurl:
         write_map(app)
-        for picture, title in app.book_cards.items():
+        for picture, title in vars(app)["book_cards"].items():
             draw_card(title, app.config.html_title, Path(app.outdir) / picture)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Find the address before anything is read; write the rest when all pages are."""
+    """Find the address before anything is read; `tools.site.passes` does the rest."""
     app.add_config_value("book_redirects", {}, "")
     app.connect("config-inited", find_address, priority=900)
     app.connect("builder-inited", begin)
-    app.connect("html-page-context", add_card, priority=950)  # after the description
-    app.connect("build-finished", finish, priority=870)  # before the policy is written
     return {"parallel_read_safe": True, "parallel_write_safe": False}

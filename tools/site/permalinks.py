@@ -71,9 +71,3 @@ def name_links(
         r'<\1 aria-labelledby="heading-\4"><span id="heading-\4">\2</span>\3', context["body"]
     )
     context["body"] = BOX.sub(linked, LINK.sub(named, body))
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Name the links of each page as it is written."""
-    app.connect("html-page-context", name_links)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

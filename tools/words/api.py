@@ -21,6 +21,7 @@ from docutils import nodes, utils
 from docutils.parsers.rst.states import RSTStateMachine, state_classes
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
+from sphinx.domains.python import PythonDomain
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.docutils import LoggingReporter, SphinxDirective
@@ -90,11 +91,12 @@ class Package:
 
 def docstring(node: ast.AST, path: Path) -> Docstring:
     """Return the docstring of a module, a class or a function."""
-    text = ast.get_docstring(node) if isinstance(node, DOCUMENTED) else None
+    if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+        return NOTHING
+    text = ast.get_docstring(node)
     return Docstring(tuple(text.splitlines()), path, node.body[0].lineno) if text else NOTHING
 
 
-DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 NOTHING = Docstring((), Path(), 0)
 
 
@@ -165,8 +167,8 @@ class Reader:
         doc = docstring(node, self.path)
         name = f"{owner}.{node.name}"
         if any(word.endswith("property") for word in decorators):
-            typed = f"{node.name}: {returns}" if returns else node.name
-            return Entry(name, "property", "", typed, doc)
+            one_line = f"{node.name}: {returns}" if returns else node.name
+            return Entry(name, "property", "", one_line, doc)
         skip = kind == "method" and "staticmethod" not in decorators
         short, typed = self.parameters(node.args, skip=skip)
         arguments = f"({', '.join(short)})"
@@ -380,7 +382,7 @@ class ApiReference(SphinxDirective):
         }
         for path in module_files().values():
             self.env.note_dependency(str(path))
-        self.env.book_api = (self.env.docname, sorted(module_files()))
+        vars(self.env)["book_api"] = (self.env.docname, sorted(module_files()))
         groups = self.package.groups
         return [self.contents(), *(self.group(*group) for group in groups)]
 
@@ -505,6 +507,7 @@ class ApiReference(SphinxDirective):
     def note(self, name: str, kind: str) -> None:
         """Let the search and ``{py:obj}`` find an entry."""
         domain = self.env.get_domain("py")
+        assert isinstance(domain, PythonDomain)
         domain.note_object(name, kind, name, location=self.get_location())
 
     # ------------------------------------------------------------ docstrings
@@ -639,6 +642,5 @@ def reachable(
 def setup(app: Sphinx) -> dict[str, bool]:
     """Add the directive."""
     app.add_directive("api-reference", ApiReference)
-    app.connect("html-page-context", reachable)
     app.connect("env-get-outdated", outdated)
     return {"parallel_read_safe": False, "parallel_write_safe": True}

@@ -71,7 +71,7 @@ def read_glossary(source: Path) -> Glossary:
 
 def begin(app: Sphinx) -> None:
     """Read the glossary afresh in every build."""
-    app.book_glossary = read_glossary(Path(app.srcdir))
+    vars(app)["book_glossary"] = read_glossary(Path(app.srcdir))
 
 
 # ---------------------------------------------------------------- terms in the text
@@ -119,7 +119,7 @@ def lead(term: str, content: nodes.Node, docname: str) -> addnodes.pending_xref:
 
 def link_terms(app: Sphinx, doctree: nodes.document) -> None:
     """Link a page's first use of each term, and enter it in the index."""
-    env, glossary = app.env, app.book_glossary
+    env, glossary = app.env, vars(app)["book_glossary"]
     docname = env.docname
     forget(app, env, docname)
     enter_names(env, docname, doctree)
@@ -161,14 +161,13 @@ def linked(
 
 def places_of(env: BuildEnvironment) -> dict[str, dict[str, str]]:
     """Return, page by page, the section in which each entry's place lies."""
-    if not hasattr(env, "book_places"):
-        env.book_places = {}
-    return env.book_places
+    found: dict[str, dict[str, str]] = vars(env).setdefault("book_places", {})
+    return found
 
 
 def enter(env: BuildEnvironment, docname: str, words: str, name: str, section: str) -> None:
     """Add an entry to the index."""
-    entries = env.get_domain("index").entries.setdefault(docname, [])
+    entries = env.domaindata["index"]["entries"].setdefault(docname, [])
     entries.append(("single", words.replace(";", ","), name, "", None))
     places_of(env).setdefault(docname, {})[name] = section
 
@@ -194,7 +193,7 @@ def place_of(app: Sphinx, address: str) -> str:
     """Say in few words where an entry leads: the section's number, or the page's title."""
     env = app.env
     path, _, name = address.partition("#")
-    docname = path.removesuffix(app.builder.link_suffix)
+    docname = path.removesuffix(".html")
     for kind, numbers in env.toc_fignumbers.get(docname, {}).items():
         if name in numbers:
             return f"{kind.capitalize()} {'.'.join(map(str, numbers[name]))}"
@@ -229,5 +228,4 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", begin)
     app.connect("doctree-read", link_terms)
     app.connect("env-purge-doc", forget)
-    app.connect("html-page-context", fill_index)
     return {"parallel_read_safe": False, "parallel_write_safe": True}

@@ -68,8 +68,6 @@ def symbols(row: nodes.row) -> Iterator[str]:
 def name_rows(app: Sphinx, doctree: nodes.document) -> None:
     """Give the rows of the notation an id each, and note how to ask for them."""
     env = app.env
-    if not hasattr(env, "book_symbols"):
-        env.book_symbols = {}
     if env.docname.rpartition("/")[2] != "notation":
         return
     found: dict[tuple[str, str], str] = {}
@@ -81,7 +79,9 @@ def name_rows(app: Sphinx, doctree: nodes.document) -> None:
         for way in sorted(asked):
             found[way, row["ids"][0]] = "" if way in asked_before else "main"
         asked_before |= asked
-    env.book_symbols[env.docname] = [(*place, main) for place, main in found.items()]
+    vars(env).setdefault("book_symbols", {})[env.docname] = [
+        (*place, main) for place, main in found.items()
+    ]
 
 
 def forget(app: Sphinx, env, docname: str) -> None:
@@ -137,7 +137,7 @@ def skip(self, node: nodes.Node) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Collect while pages are read; enter when the search index is written."""
-    app.add_node(search_words, **dict.fromkeys(("html", "latex", "text"), (skip, None)))
+    app.add_node(search_words, html=(skip, None), latex=(skip, None), text=(skip, None))
     app.connect("doctree-read", name_rows, priority=400)
     app.connect("env-purge-doc", forget)
     app.connect("doctree-resolved", add_letters, priority=900)

@@ -28,7 +28,7 @@ __all__ = [
     "kernel_ridge",
     "monomials",
     "ridge_readout",
-    "separable_labellings",
+    "separable_labelings",
 ]
 
 Array = NDArray[np.floating[Any]]
@@ -245,8 +245,8 @@ def kernel_ridge(K: ArrayLike, Y: ArrayLike, *, penalty: float) -> Readout:
     return Readout(alpha.T.astype(K.dtype), b.astype(K.dtype))
 
 
-def separable_labellings(n_samples: int, n_parameters: int) -> int:
-    r"""Return how many of the 2^N labellings of N points in general position are separable.
+def separable_labelings(n_samples: int, n_parameters: int) -> int:
+    r"""Return how many of the 2^N labelings of N points in general position are separable.
 
     :math:`2\sum_{k<P}\binom{N-1}{k}` (eq-features-cover), for a score with P parameters that is
     linear in them: P = n_features + 1 with an intercept.
@@ -261,7 +261,7 @@ def separable_labellings(n_samples: int, n_parameters: int) -> int:
 
     Examples
     --------
-    >>> separable_labellings(4, 3)  # four points in the plane: all but the two of XOR
+    >>> separable_labelings(4, 3)  # four points in the plane: all but the two of XOR
     14
     """
     n_samples = check_positive_int(n_samples, "n_samples")

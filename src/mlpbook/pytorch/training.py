@@ -25,7 +25,9 @@ __all__ = ["evaluate", "fit", "step"]
 Data = ArrayLike | Tensor
 
 
-def step(model: Sequential, loss_fn: nn.Module, optimizer: Optimizer, X: Tensor, y: Tensor) -> float:
+def step(
+    model: Sequential, loss_fn: nn.Module, optimizer: Optimizer, X: Tensor, y: Tensor
+) -> float:
     """Make one training step on a batch; return the loss before it. Arguments are not checked."""
     loss = loss_fn(model(X), y)
     optimizer.zero_grad()
@@ -101,9 +103,7 @@ def fit(
     return run.finish(model, lr=learning_rate(optimizer))
 
 
-def check_data(
-    model: Sequential, loss_fn: nn.Module, X: Data, y: Data
-) -> tuple[Tensor, Tensor]:
+def check_data(model: Sequential, loss_fn: nn.Module, X: Data, y: Data) -> tuple[Tensor, Tensor]:
     """Validate inputs and targets for `fit`; return them as tensors beside the parameters."""
     if getattr(loss_fn, "reduction", "mean") != "mean":
         raise ValueError(f'loss_fn must be a mean, got reduction="{loss_fn.reduction}".')

@@ -102,4 +102,3 @@ def linear_warmup(schedule: Schedule, n_steps: int, *, start_factor: float = 0.0
         return schedule(0) * (start + (1 - start) * t / n_steps)
 
     return warm
-

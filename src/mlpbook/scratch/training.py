@@ -29,9 +29,7 @@ def step(model: Sequential, loss_fn: Loss, optimizer: Optimizer, X: Array, y: Ar
     return loss
 
 
-def evaluate(
-    model: Sequential, loss_fn: Loss, X: Array, y: Array
-) -> tuple[float, float | None]:
+def evaluate(model: Sequential, loss_fn: Loss, X: Array, y: Array) -> tuple[float, float | None]:
     """Return the loss and, for labels, the error rate of a model in evaluation mode."""
     model.eval()
     output = model.forward(X)
@@ -130,9 +128,7 @@ def fit(
     return run.finish(model, lr=optimizer.lr)
 
 
-def check_data(
-    model: Sequential, loss_fn: Loss, X: ArrayLike, y: ArrayLike
-) -> tuple[Array, Array]:
+def check_data(model: Sequential, loss_fn: Loss, X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     """Validate inputs and targets for `fit`; return them as arrays of the model's dtype."""
     dtype = np.result_type(*(model.parameters() or [np.float64]))
     X = check_matrix(X, "X", model.n_in).astype(dtype, copy=False)

@@ -38,7 +38,7 @@ def read_state(path: str | os.PathLike[str]) -> dict[str, Array]:
                 return {name: arrays[name] for name in arrays}
         except Exception as error:  # a damaged file may raise anything
             raise ValueError(
-                f"{os.fspath(path)} must be a file that save wrote, but it cannot be read ({error})."
+                f"{os.fspath(path)} must be a file that save wrote, but cannot be read ({error})."
             ) from None
 
 

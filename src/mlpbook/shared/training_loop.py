@@ -58,7 +58,7 @@ rate 0.1. Use a smaller rate, or standardize the inputs.
         if patience is not None:
             check_positive_int(patience, "patience")
             if validation is None:
-                raise ValueError("patience needs validation data, got none. Pass validation=(X, y).")
+                raise ValueError("patience needs validation data, got none. Pass validation=")
         self.patience, self.progress = patience, progress
         self.history, self.epoch = History(), 0
         self._best: tuple[float, int, Any] = (math.inf, 0, None)  # loss, epoch, state
@@ -71,14 +71,15 @@ rate 0.1. Use a smaller rate, or standardize the inputs.
     def epochs(self) -> Iterator[int]:
         """Yield the number of each epoch, from 1 on, until the last or until patience runs out."""
         bar = _progress_bar(self.n_epochs) if self.progress else None
-        for self.epoch in range(1, self.n_epochs + 1):
+        for epoch in range(1, self.n_epochs + 1):
+            self.epoch = epoch
             self._total, self._n_samples = 0.0, 0
-            yield self.epoch
+            yield epoch
             self.history.train_loss.append(self._total / self._n_samples)
             if bar is not None:
                 bar.set_postfix(loss=f"{self.history.train_loss[-1]:.4f}")
                 bar.update()
-            if self.patience is not None and self.epoch - self._best[1] >= self.patience:
+            if self.patience is not None and epoch - self._best[1] >= self.patience:
                 break
         if bar is not None:
             bar.close()

@@ -28,7 +28,9 @@ def check_array(values: ArrayLike, name: str = "values") -> Array:
     try:
         array = np.asarray(values)
     except ValueError:
-        raise TypeError(f"{name} must be an array of real numbers, got a ragged sequence.") from None
+        raise TypeError(
+            f"{name} must be an array of real numbers, got a ragged sequence."
+        ) from None
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must be an array of real numbers, got {_kind(values, array)}.")
     if array.size == 0:
@@ -70,9 +72,14 @@ def check_matrix(
         hint = f"Pass one feature as {name}[:, np.newaxis]."
     elif array.ndim == 1 and n_features in (None, len(array)):
         hint = f"Pass one sample as {name}[np.newaxis, :]."
-    elif array.ndim == 2 and n_features in (None, len(array)) and n_samples in (
-        None,
-        array.shape[1],
+    elif (
+        array.ndim == 2
+        and n_features in (None, len(array))
+        and n_samples
+        in (
+            None,
+            array.shape[1],
+        )
     ):
         hint = f"Did you pass {name}.T?"
     elif array.ndim > 2 and n_features in (None, math.prod(array.shape[1:])):
