@@ -1,4 +1,4 @@
-"""What the experiments with distorted digits share: all but the half that trains.
+"""The part that the experiments with distorted digits share: everything but the training step.
 
 A network 784-1000-1000-10 never sees an image twice: every block of 6,000 training images is
 distorted anew before `fit` gets it. In the last epochs the distortions are weaker, because the
@@ -8,7 +8,6 @@ images held out; the test images were used for the records alone.
 
 import math
 from collections.abc import Callable
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -63,9 +62,10 @@ def train(
     severity : float
         Multiplies the strengths of all distortions.
     held_out : int
-        So many training images, always the same, are left out and take the place of the test.
+        Number of training images, always the same, that are left out and used instead of the test
+        set.
     n_blocks : int, optional
-        Only so many blocks, and no test: the reduced case.
+        Number of blocks after which to stop, without a test: the reduced case.
 
     Returns
     -------
@@ -80,15 +80,17 @@ def train(
     images = X.reshape(-1, 28, 28)
     n_steps = epochs * sum(math.ceil(len(b) / BATCH_SIZE) for b in batches(len(X), BLOCK))
     schedule = linear_warmup(cosine(lr, n_steps), min(WARM_UP, n_steps - 1))
-    history, number = History(), count()
+    losses: list[float] = []
+    means: list[float] = []
     for epoch in range(epochs):
         factor = severity * (WEAK if epoch >= epochs - LAST else 1.0)
         strengths = {name: factor * value for name, value in DISTORTIONS.items()}
         for block in batches(len(X), BLOCK, rng=rng):
-            if n_blocks is not None and next(number) >= n_blocks:
-                return {"first_losses": history.batch_loss[:N_FIRST]}
+            if len(means) == n_blocks:
+                return {"first_losses": losses[:N_FIRST]}
             copies = distort(images[block], rng=rng, smoothness=SMOOTHNESS, **strengths)
-            fit(
+            done = len(losses)
+            history = fit(
                 model,
                 loss_fn,
                 optimizer,
@@ -97,12 +99,13 @@ def train(
                 epochs=1,
                 batch_size=BATCH_SIZE,
                 rng=rng,
-                schedule=schedule,
-                history=history,
+                schedule=lambda t, done=done: schedule(done + t),
             )
+            losses += history.batch_loss
+            means += history.train_loss
     wrong = predict((X_test - mean) / std).argmax(axis=1) != y_test
     return {
-        "first_losses": history.batch_loss[:N_FIRST],
-        "train_losses": history.train_loss,
+        "first_losses": losses[:N_FIRST],
+        "train_losses": means,
         "test_error": float(wrong.mean()),
     }

@@ -8,10 +8,10 @@ import numpy as np
 
 from bookkit.records.experiments import Result, experiment
 from experiments._augmented import MOMENTUM, SIZES, WEIGHT_DECAY, train
+from mlpbook.scratch.fused import fit
 from mlpbook.scratch.losses import CrossEntropyLoss
 from mlpbook.scratch.network import MLP
 from mlpbook.scratch.optimizers import SGD
-from mlpbook.scratch.training import fit
 
 __all__ = ["run"]
 
@@ -43,9 +43,9 @@ def run(
     lr : float
         The highest learning rate.
     held_out : int
-        So many training images take the place of the test: for choosing the other settings.
+        Number of training images held out instead of the test set: for choosing the settings.
     n_blocks : int, optional
-        Only so many blocks of images, and no test: the reduced case.
+        Number of blocks of images after which to stop, without a test: the reduced case.
 
     Returns
     -------

@@ -64,9 +64,9 @@ def run(
     severity : float
         Multiplies the strengths of all distortions.
     held_out : int
-        So many training images take the place of the test: for choosing the other settings.
+        Number of training images held out instead of the test set: for choosing the settings.
     n_blocks : int, optional
-        Only so many blocks of images, and no test: the reduced case.
+        Number of blocks of images after which to stop, without a test: the reduced case.
 
     Returns
     -------

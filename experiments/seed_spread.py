@@ -9,10 +9,10 @@ import numpy as np
 
 from bookkit.records.experiments import Result, experiment
 from mlpbook.data import load_mnist, split
+from mlpbook.scratch.fused import fit
 from mlpbook.scratch.losses import CrossEntropyLoss
 from mlpbook.scratch.network import MLP
 from mlpbook.scratch.optimizers import SGD
-from mlpbook.scratch.training import fit
 
 __all__ = ["run"]
 

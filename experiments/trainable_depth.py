@@ -11,10 +11,10 @@ from bookkit.records.experiments import Result, experiment
 from mlpbook.chapters.initialization import DEPTHS, FACTORS, scaled_normal
 from mlpbook.checks.evaluation import error_rate
 from mlpbook.data import load_mnist
+from mlpbook.scratch.fused import fit
 from mlpbook.scratch.losses import CrossEntropyLoss
 from mlpbook.scratch.network import MLP
 from mlpbook.scratch.optimizers import SGD
-from mlpbook.scratch.training import fit
 
 __all__ = ["run"]
 

@@ -643,20 +643,6 @@ def test_operations_carry_their_names(name):
     assert OPERATION_NAMES[name](leaf(np.ones((2, 2)))).operation == name
 
 
-@pytest.mark.parametrize("marked", ["left", "right", "both"])
-def test_numpys_dot_of_matrices_is_the_operator(rng, marked):
-    A, B = rng.standard_normal((2, 3)), rng.standard_normal((3, 4))
-    a = leaf(A) if marked != "right" else A
-    b = leaf(B) if marked != "left" else B
-    product = np.dot(a, b)
-    np.testing.assert_array_equal(product.data, A @ B)
-    product.backward(np.ones((2, 4)))
-    if marked != "right":
-        np.testing.assert_allclose(a.grad, np.tile(B.sum(axis=1), (2, 1)), rtol=1e-15)
-    if marked != "left":
-        np.testing.assert_allclose(b.grad, np.tile(A.sum(axis=0)[:, None], 4), rtol=1e-14)
-
-
 def test_graph_names_what_it_is_told_and_numbers_the_rest():
     w, b = leaf([1.0, 2.0]), leaf(0.5)
     z = w * w + b

@@ -44,7 +44,7 @@ def trained(X, y, *, n_out, loss_fn):
     optimizer = optimizers.SGD(network.parameters(), lr=0.01)
     rng = np.random.default_rng(1)
     training.fit(network, loss_fn, optimizer, X, y, epochs=2, batch_size=4, rng=rng)
-    return network.parameters().flat
+    return flat(*network.parameters())
 
 
 def trained_in_pytorch(X, y, loss="CrossEntropyLoss", n_out=2):
@@ -99,7 +99,7 @@ ENTRIES = {
         any_width=True,
     ),
     "fit_readout": Entry(
-        lambda X, y: representation.fit_readout(model(4, 1), X, y).parameters().flat, "column"
+        lambda X, y: flat(*representation.fit_readout(model(4, 1), X, y).parameters()), "column"
     ),
     "signed_distance": Entry(lambda X: one_neuron.signed_distance(X, [1.0, -2.0, 0.5], 0.3)),
     "perceptron": Entry(
@@ -110,7 +110,6 @@ ENTRIES = {
         "labels",
         any_width=True,
     ),
-    "two_layer.forward": Entry(lambda X: two_layer.forward(parameters(), X)[0]),
     "two_layer.objective": Entry(
         lambda X, y: flat(two_layer.objective(parameters(), X, y)), "column", y="Y"
     ),

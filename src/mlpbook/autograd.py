@@ -132,11 +132,7 @@ class Tensor:
             "the tensor's own method: x.exp() in place of np.exp(x)."
         )
 
-    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Tensor:
-        if function is np.dot:  # @, to matrices; layers use it because it is faster
-            a, b = args
-            product: Tensor = a @ b
-            return product
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         raise TypeError(f"np.{function.__name__} needs arrays, got a Tensor. Take its .data.")
 
     def item(self) -> float:

@@ -162,6 +162,7 @@ def lay_out(root: Path) -> Book:
     config = (ROOT / "_config.yml").read_text(encoding="utf-8")
     book.write("_config.yml", re.sub(r"book_strict: \w+", "book_strict: true", config))
     book.write("book/_toc.yml", TOC)
+    (root / "_toc.yml").symlink_to("book/_toc.yml")
     book.write("book/index.md", INDEX)
     book.write("book/first.md", FIRST)
     book.write("book/second.md", SECOND)

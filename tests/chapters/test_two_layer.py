@@ -1,10 +1,12 @@
 """The two-layer network: worked by hand, as the tutorial runs it, and at its edges."""
 
 import re
+from collections import Counter
 
 import numpy as np
 import pytest
 
+from mlpbook.chapters import two_layer
 from mlpbook.chapters.two_layer import (
     Parameters,
     descend,
@@ -209,7 +211,7 @@ def test_wrong_options_are_refused(rng, options, error, message):
 
 
 def test_parameters_that_would_broadcast_are_refused(rng):
-    params, X, _ = small(rng)
+    params, X, Y = small(rng)
     for wrong in (
         params._replace(b1=params.b1[:, np.newaxis]),
         params._replace(b1=np.zeros(1)),
@@ -220,9 +222,9 @@ def test_parameters_that_would_broadcast_are_refused(rng):
         params._replace(W2=params.W2[0]),
     ):
         with pytest.raises(ValueError, match=r"must have shapes \(H, D\), \(H,\)"):
-            forward(wrong, X)
+            objective(wrong, X, Y)
     with pytest.raises(ValueError, match="^W1, b1, W2, b2 must have shapes") as caught:
-        forward(params._replace(W2=params.W2[0]), X)
+        objective(params._replace(W2=params.W2[0]), X, Y)
     assert "got (5, 3), (5,), (5,), (2,). Draw them with initialize()." in str(caught.value)
 
 
@@ -242,8 +244,30 @@ def test_divergence_names_step_loss_and_rate(rng):
     last = descend(params, X, Y, lr=1000.0, n_steps=step - 1).total[-1]  # one step less does not
     assert np.isfinite(last)
     assert words == (
-        f"descent must stay finite, but diverged at step {step}: the last finite "
+        f"descent diverged at step {step}: the last finite "
         f"objective was {last:.4g}, the learning rate 1000. Use a smaller rate."
     )
     with pytest.raises(FloatingPointError, match="diverged"):
         descend(params, X, Y, lr=1000.0, n_steps=step)
+
+
+def test_descent_checks_its_arguments_once_and_runs_forward_once_per_step(rng, monkeypatch):
+    counts = Counter()
+
+    def counted(name):
+        real = getattr(two_layer, name)
+
+        def call(*args, **options):
+            counts[name] += 1
+            return real(*args, **options)
+
+        monkeypatch.setattr(two_layer, name, call)
+
+    checks = [name for name in vars(two_layer) if name.startswith("check_")]
+    for name in ("forward", "backward", *checks):
+        counted(name)
+    params, X, Y = small(rng)
+    two_layer.descend(params, X, Y, lr=0.01, n_steps=100, weight_decay=0.1)
+    assert counts["forward"] == 101
+    assert counts["backward"] == 100
+    assert sum(counts[name] for name in checks) == 5  # X, Y, weight_decay, lr, n_steps

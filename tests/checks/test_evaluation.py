@@ -4,7 +4,6 @@ import itertools
 import math
 from collections import Counter
 from fractions import Fraction
-from math import comb
 
 import numpy as np
 import pytest
@@ -13,9 +12,7 @@ from scipy import stats
 from mlpbook.checks.evaluation import (
     compare_classifiers,
     compare_seeds,
-    confusion_matrix,
     error_rate,
-    mcnemar_exact,
     paired_bootstrap,
     summarize_seeds,
     wilson_interval,
@@ -37,44 +34,19 @@ def test_the_error_rate_of_uint8_labels_does_not_wrap_around():
     assert error_rate(y, y.astype(np.int64)) == 0
 
 
-def test_a_confusion_matrix_has_true_classes_in_rows():
-    # True 0 was taken for 2 twice; true 1 was always right; true 2 never occurs.
-    matrix = confusion_matrix([2, 2, 1, 0], [0, 0, 1, 0], 3)
-    np.testing.assert_array_equal(matrix, [[1, 0, 2], [0, 1, 0], [0, 0, 0]])
-    assert matrix.dtype == np.int64
-
-
-def test_a_confusion_matrix_agrees_with_counting_one_by_one(rng):
-    y, predictions = rng.integers(0, 5, 300), rng.integers(0, 5, 300)
-    matrix = confusion_matrix(predictions, y, 5)
-    for i in range(5):
-        for j in range(5):
-            assert matrix[i, j] == sum((y == i) & (predictions == j))
-    assert error_rate(predictions, y) == pytest.approx(1 - np.trace(matrix) / 300)
-
-
 @pytest.mark.parametrize(
     ("predictions", "y", "error", "message"),
     [
-        ([0, 1], [0, 1, 1], ValueError, "predictions and y must have the same number .* 2 and 3"),
+        ([0, 1], [0, 1, 1], ValueError, "predictions must hold 3 labels, got 2"),
         ([], [], ValueError, "y must not be empty"),
         ([0.0, 1.5], [0, 1], TypeError, "predictions must hold integer labels, got dtype float64"),
         ([0, -1], [0, 1], ValueError, "predictions must hold labels from 0.*got -1 at index 1"),
-        ([[0], [1]], [0, 1], ValueError, r"predictions must have .*predictions\.ravel\(\)\?"),
+        ([[0], [1]], [0, 1], ValueError, r"predictions must have .*predictions\.ravel\(\)"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused(predictions, y, error, message):
     with pytest.raises(error, match=message):
         error_rate(predictions, y)
-    with pytest.raises(error, match=message.replace("from 0", "from 0 to 1")):
-        confusion_matrix(predictions, y, 2)
-
-
-def test_a_confusion_matrix_refuses_labels_beyond_its_classes():
-    with pytest.raises(ValueError, match="predictions must hold labels from 0 to 1, got 2"):
-        confusion_matrix([0, 2], [0, 1], 2)
-    with pytest.raises(ValueError, match="y must hold labels from 0 to 1, got 2"):
-        confusion_matrix([0, 1], [0, 2], 2)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -187,30 +159,6 @@ def test_a_summary_refuses_a_confidence_in_percent():
 # Comparisons.
 
 
-@pytest.mark.parametrize(("b", "c"), [(0, 0), (0, 1), (3, 3), (4, 3), (2, 11), (60, 90)])
-def test_mcnemars_p_value_is_the_exact_binomial_one(b, c):
-    m = b + c
-    tail = sum(Fraction(comb(m, k), 2**m) for k in range(min(b, c) + 1))
-    assert mcnemar_exact(b, c) == float(min(Fraction(1), 2 * tail))
-    assert mcnemar_exact(b, c) == mcnemar_exact(c, b)
-    if m:
-        assert mcnemar_exact(b, c) == pytest.approx(stats.binomtest(b, m).pvalue, rel=1e-9)
-
-
-def test_mcnemars_p_value_neither_overflows_nor_loses_the_tail():
-    assert mcnemar_exact(5000, 5000) == 1
-    assert mcnemar_exact(0, 1000) == 2.0**-999
-    b, m = 4900, 10_000
-    assert mcnemar_exact(b, m - b) == pytest.approx(stats.binomtest(b, m).pvalue, rel=1e-9)
-
-
-def test_mcnemars_counts_must_be_counts():
-    with pytest.raises(ValueError, match="n_only_a must be an integer of at least 0, got -1"):
-        mcnemar_exact(-1, 2)
-    with pytest.raises(TypeError, match="n_only_b must be an integer"):
-        mcnemar_exact(1, 2.5)
-
-
 def pair(n, only_a_wrong, only_b_wrong, both_wrong=0):
     """Right and wrong answers of two classifiers with the given disagreements."""
     correct_a = np.ones(n, dtype=bool)
@@ -228,12 +176,11 @@ def test_the_paired_interval_of_a_published_example():
     assert comparison.high == pytest.approx(0.6251933, abs=5e-8)
 
 
-def test_a_comparison_counts_errors_and_disagreements():
+def test_a_comparison_counts_errors():
     comparison = compare_classifiers(*pair(100, 3, 8, both_wrong=5))
-    assert (comparison.n_only_a, comparison.n_only_b, comparison.n) == (3, 8, 100)
+    assert comparison.n == 100
     assert (comparison.error_a, comparison.error_b) == (0.08, 0.13)
     assert comparison.difference == pytest.approx(-0.05)
-    assert comparison.p_value == mcnemar_exact(3, 8)
 
 
 @pytest.mark.parametrize(
@@ -290,9 +237,9 @@ def test_an_interval_ends_at_minus_1_and_1():
 @pytest.mark.parametrize(
     ("a", "b", "error", "message"),
     [
-        ([True], [True, False], ValueError, "correct_a and correct_b must have the same number"),
-        ([], [], ValueError, "correct_a must have shape .* got"),
-        ([True], [[True]], ValueError, r"correct_b must have shape .* got \(1, 1\)"),
+        ([True], [True, False], ValueError, "correct_a and correct_b must have the same shape"),
+        (np.ones(0, bool), np.ones(0, bool), ValueError, "correct_a must not be empty"),
+        ([True], [[True]], ValueError, r"same shape \(n,\), got \(1,\) and \(1, 1\)"),
         ([1, 0], [True, False], TypeError, "correct_a must hold booleans, got int64.*== y"),
     ],
 )
@@ -392,7 +339,7 @@ def test_the_bootstrap_agrees_with_the_formula_where_there_are_many_disagreement
     width = formula.high - formula.low
     assert result.low == pytest.approx(formula.low, abs=0.02 * width)
     assert result.high == pytest.approx(formula.high, abs=0.02 * width)
-    assert (result.mean_a, result.mean_b) == (formula.error_a, formula.error_b)
+    assert (result.error_a, result.error_b) == (formula.error_a, formula.error_b)
 
 
 @pytest.mark.parametrize("n_resamples", [1, 20, 40])
@@ -448,9 +395,9 @@ def test_models_that_never_disagree_are_not_distinguishable():
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"losses_a": [1.0]}, ValueError, "losses_a and losses_b must have the same number"),
+        ({"losses_a": [1.0]}, ValueError, "losses_a and losses_b must have the same shape"),
         ({"losses_a": []}, ValueError, "losses_a"),
-        ({"losses_b": [[0, 1]]}, ValueError, r"losses_b must have shape \(n,\).*got \(1, 2\)"),
+        ({"losses_b": [[0, 1]]}, ValueError, r"same shape \(n,\), got \(2,\) and \(1, 2\)"),
         ({"losses_b": [0, np.nan]}, ValueError, "losses_b"),
         ({"losses_b": ["a", "b"]}, TypeError, "losses_b"),
         ({"rng": 0}, TypeError, "rng must be a numpy.random.Generator, got 0"),
@@ -505,7 +452,7 @@ def test_an_interval_that_ends_at_0_tells_nothing_apart():
 
 
 def test_methods_must_have_run_with_the_same_seeds():
-    with pytest.raises(ValueError, match="values_a and values_b must have the same number"):
+    with pytest.raises(ValueError, match="values_a and values_b must have the same shape"):
         compare_seeds([1.0, 2.0], [1.0, 2.0, 3.0])
     with pytest.raises(ValueError, match="n of at least 2"):
         compare_seeds([1.0], [2.0])

@@ -22,6 +22,8 @@ EXACT = {
     "gelu": lambda x: x * phi(x),
 }
 NAMES = list(EXACT)
+WITH_DERIVATIVE = [name for name in NAMES if name != "log_sigmoid"]
+FUNCTIONS = [*NAMES, *(f"{name}_prime" for name in WITH_DERIVATIVE)]
 POINTS = np.array([-800.0, -30.0, -5.0, -1.0, -1e-8, 1e-8, 0.3, 1.0, 5.0, 18.5, 40.0, 800.0])
 KINK = {"relu", "leaky_relu", "elu"}
 
@@ -42,7 +44,7 @@ def test_functions_are_accurate_from_minus_800_to_800(name):
     assert getattr(act, name)(POINTS) == pytest.approx(expected, rel=1e-12, abs=1e-300)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", WITH_DERIVATIVE)
 def test_derivatives_are_accurate_from_minus_800_to_800(name):
     expected = np.array([float(exact_prime(name, x)) for x in POINTS])
     assert getattr(act, f"{name}_prime")(POINTS) == pytest.approx(expected, rel=1e-12, abs=1e-22)
@@ -56,25 +58,23 @@ def test_at_a_kink_the_slope_is_the_left_one():
     assert act.elu_prime(np.array([0.5]), 2.0) == 1.0
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("suffix", ["", "_prime"])
+@pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_values_stay_finite_and_keep_their_dtype_at_any_input(name, suffix, dtype):
+def test_values_stay_finite_and_keep_their_dtype_at_any_input(name, dtype):
     x = np.array([[0.0, 1e-8, -1e-8, 89.0], [-89.0, 1e4, -1e4, 1e30]], dtype=dtype)
-    y = getattr(act, name + suffix)(x)
+    y = getattr(act, name)(x)
     assert y.dtype == dtype
     assert y.shape == x.shape
     assert np.isfinite(y).all()
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("suffix", ["", "_prime"])
-def test_integers_become_float64_and_inputs_stay_unchanged(name, suffix):
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_integers_become_float64_and_inputs_stay_unchanged(name):
     x = np.array([-2, 0, 3])
     x.flags.writeable = False
-    y = getattr(act, name + suffix)(x)
+    y = getattr(act, name)(x)
     assert y.dtype == np.float64
-    assert y == pytest.approx(getattr(act, name + suffix)(x.astype(float)))
+    assert y == pytest.approx(getattr(act, name)(x.astype(float)))
 
 
 @pytest.mark.parametrize("name", sorted(KINK - {"elu"}))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mlpbook.scratch import layers
-from mlpbook.scratch.layers import Dropout, Linear, Residual, _ones
+from mlpbook.scratch.layers import Dropout, Linear, Residual
 
 ACTIVATIONS = [
     "Identity",
@@ -229,8 +229,8 @@ def test_residual_by_hand(rng):
     assert layer.forward(np.array([[2.0], [-1.0]])).tolist() == [[9], [-3]]
     assert layer.backward(np.array([[1.0], [10.0]])).tolist() == [[4], [40]]
     assert linear.dW.tolist() == [[2 - 10]]
-    assert layer.parameters() == [linear.W, linear.b]
-    assert layer.gradients() == [linear.dW, linear.db]
+    assert [id(p) for p in layer.parameters()] == [id(linear.W), id(linear.b)]
+    assert [id(g) for g in layer.gradients()] == [id(linear.dW), id(linear.db)]
     assert layer.leaves() == [linear]
 
 
@@ -243,19 +243,12 @@ def test_residual_backward_is_the_jacobian_transposed(rng):
 
 
 def test_residual_layers_must_exist_and_keep_the_shape(rng):
-    words = r"^layers is empty: expected at least one Layer\. Pass \[Linear\(\.\.\.\)\]\.$"
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(ValueError, match="layers must hold at least one Layer, got none"):
         Residual([])
     # (4, 3) and (4, 1) would broadcast unseen
     words = (
         r"^F\(X\) must have the shape of X, \(4, 3\), got \(4, 1\)\. "
-        r"The layers around which X goes must keep the width\.$"
+        r"The layers inside a Residual must keep the width\.$"
     )
     with pytest.raises(ValueError, match=words):
         Residual([Linear(3, 1, rng=rng)]).forward(np.ones((4, 3)))
-
-
-def test_ones_that_many_steps_share_cannot_be_changed():
-    _ones.cache_clear()
-    with pytest.raises(ValueError, match="read-only"):
-        _ones(3, np.dtype(float))[0] = 2

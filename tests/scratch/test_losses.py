@@ -87,7 +87,6 @@ def test_mse_by_hand():
 
 
 LOSSES = [MSELoss, CrossEntropyLoss, BCEWithLogitsLoss]
-REDUCTIONS = ["mean", "sum", "none"]
 
 
 def target_for(loss, Z, rng):
@@ -97,28 +96,6 @@ def target_for(loss, Z, rng):
     if loss is MSELoss:
         return Z[::-1] + 1
     return np.clip(rng.uniform(-0.5, 1.5, Z.shape), 0, 1)
-
-
-def test_mse_reductions_by_hand():
-    # residuals 1 and -2: losses 1 and 4, sum 5, mean 5/2
-    P, T = np.array([[1.0, 0.0]]), np.array([[0.0, 2.0]])
-    total, every = MSELoss(reduction="sum"), MSELoss(reduction="none")
-    assert MSELoss(reduction="mean")(P, T) == 2.5
-    assert total(P, T) == 5
-    assert total.backward().tolist() == [[2, -4]]
-    assert total.backward(10).tolist() == [[20, -40]]
-    assert every(P, T).tolist() == [[1, 4]]
-    assert every.backward([[3, 0.5]]).tolist() == [[6, -2]]
-
-
-def test_cross_entropy_reductions_by_hand():
-    # equal logits of two classes: each of three samples loses log 2, p - e_y is (1/2, -1/2)
-    Z, y = np.zeros((3, 2)), np.array([1, 1, 0])
-    total, every = CrossEntropyLoss(reduction="sum"), CrossEntropyLoss(reduction="none")
-    assert total(Z, y) == pytest.approx(3 * math.log(2))
-    assert total.backward().tolist() == [[0.5, -0.5], [0.5, -0.5], [-0.5, 0.5]]
-    assert every(Z, y) == pytest.approx(np.full(3, math.log(2)))
-    assert every.backward([2, 0, -4]).tolist() == [[1, -1], [0, 0], [2, -2]]
 
 
 def test_binary_cross_entropy_by_hand():
@@ -144,81 +121,31 @@ def test_binary_cross_entropy_keeps_the_digits_of_a_tiny_loss(z, y):
     assert value == pytest.approx(math.exp(-40), rel=1e-14, abs=0)
 
 
-@pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("loss", LOSSES)
-def test_adjoints_agree_with_finite_differences(loss, reduction, rng):
-    loss_fn = loss(reduction=reduction)
-    Z = rng.standard_normal((4, 3))
+def test_adjoints_agree_with_finite_differences(loss, rng):
+    loss_fn, Z = loss(), rng.standard_normal((4, 3))
     y = target_for(loss, Z, rng)
-    weight = rng.standard_normal(np.shape(loss_fn(Z, y)))  # a number for mean and sum
-    dZ = loss_fn.backward(float(weight) if weight.ndim == 0 else weight)
-    numerical = numerical_gradient(lambda: float(np.sum(weight * loss_fn(Z, y))), Z)
-    assert dZ == pytest.approx(numerical, abs=1e-8)
+    assert type(loss_fn(Z, y)) is float
+    dZ = loss_fn.backward()
+    assert dZ == pytest.approx(numerical_gradient(lambda: loss_fn(Z, y), Z), abs=1e-8)
 
 
-@pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("scale", [1, 1e4])
-def test_losses_and_adjoints_equal_pytorchs(loss, reduction, scale, rng):
+def test_losses_and_adjoints_equal_pytorchs(loss, scale, rng):
     torch = pytest.importorskip("torch")
     Z = scale * rng.standard_normal((6, 5))
     y = target_for(loss, Z, rng)
-    mine, theirs = loss(reduction=reduction), getattr(torch.nn, loss.__name__)(reduction=reduction)
+    mine, theirs = loss(), getattr(torch.nn, loss.__name__)()
     z = torch.tensor(Z, requires_grad=True)
     value = theirs(z, torch.tensor(y))
-    adjoint = rng.standard_normal(value.shape)
-    value.backward(torch.tensor(adjoint))
+    value.backward()
     ours = mine(Z, y)
-    assert np.isfinite(ours).all()
-    assert ours == pytest.approx(value.detach().numpy(), rel=1e-12, abs=1e-13)
-    dZ = mine.backward(float(adjoint) if adjoint.ndim == 0 else adjoint)
+    assert np.isfinite(ours)
+    assert ours == pytest.approx(value.item(), rel=1e-12, abs=1e-13)
+    dZ = mine.backward()
     assert np.isfinite(dZ).all()
     assert dZ == pytest.approx(z.grad.numpy(), rel=1e-12, abs=1e-15)
-
-
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-@pytest.mark.parametrize("loss", LOSSES)
-def test_without_an_argument_backward_starts_from_one_and_a_loss_is_a_float(loss, reduction, rng):
-    loss_fn, Z = loss(reduction=reduction), rng.standard_normal((4, 3))
-    assert type(loss_fn(Z, target_for(loss, Z, rng))) is float
-    assert np.array_equal(loss_fn.backward(), loss_fn.backward(1.0))
-
-
-@pytest.mark.parametrize("loss", LOSSES)
-def test_every_reduction_keeps_float32(loss, rng):
-    Z = rng.standard_normal((4, 3)).astype(np.float32)
-    y = target_for(loss, Z, rng)
-    for reduction in REDUCTIONS:
-        loss_fn = loss(reduction=reduction)
-        value = loss_fn(Z, y if loss is CrossEntropyLoss else y.astype(np.float32))
-        adjoint = np.ones(np.shape(value)) if reduction == "none" else None
-        assert loss_fn.backward(adjoint).dtype == np.float32
-    assert value.dtype == np.float32
-
-
-@pytest.mark.parametrize("loss", LOSSES)
-def test_an_array_of_losses_has_no_gradient_without_an_adjoint(loss, rng):
-    loss_fn, Z = loss(reduction="none"), rng.standard_normal((4, 3))
-    loss_fn(Z, target_for(loss, Z, rng))
-    for adjoint in (None, 1.0, np.ones(5)):
-        got = None if adjoint is None else np.shape(adjoint)
-        words = (
-            rf"^adjoint must have the shape of the losses, \(4,.*\), got {re.escape(str(got))}\. "
-            r'With "none" as its reduction a loss is an array: pass the adjoint of each entry\.$'
-        )
-        with pytest.raises(ValueError, match=words):
-            loss_fn.backward(adjoint)
-    loss_fn = loss()
-    loss_fn(Z, target_for(loss, Z, rng))
-    with pytest.raises(ValueError, match="^adjoint must be a finite number, got nan"):
-        loss_fn.backward(float("nan"))
-
-
-@pytest.mark.parametrize("loss", LOSSES)
-def test_an_unknown_reduction_is_refused(loss):
-    words = """^reduction must be "mean", "sum" or "none", got 'max'. The usual one is "mean".$"""
-    with pytest.raises(ValueError, match=words):
-        loss(reduction="max")
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -247,10 +174,12 @@ def test_one_hot_picks_rows_of_the_identity():
 
 def test_float32_stays_float32(rng):
     Z = rng.standard_normal((4, 3)).astype(np.float32)
-    ce, mse = CrossEntropyLoss(), MSELoss()
+    ce, mse, bce = CrossEntropyLoss(), MSELoss(), BCEWithLogitsLoss()
     ce(Z, np.array([0, 1, 2, 0]))
-    mse(Z, Z)
-    arrays = [softmax(Z), log_softmax(Z), logsumexp(Z), ce.backward(), mse.backward()]
+    mse(Z, Z.astype(float))
+    bce(Z, (Z > 0).astype(float))
+    arrays = [softmax(Z), log_softmax(Z), logsumexp(Z)]
+    arrays += [loss.backward() for loss in (ce, mse, bce)]
     assert {a.dtype for a in arrays} == {np.dtype(np.float32)}
 
 
@@ -301,7 +230,7 @@ def test_whatever_comes_in_has_a_loss_or_is_refused_in_words(loss, prediction, t
         assert value >= -1e-9
         assert loss_fn.backward().shape == np.shape(prediction)
     else:
-        assert re.match(r"\w+ must .*, got .*\. [A-Z].*", message, re.DOTALL)
+        assert re.match(r"\w+ must .*, got .*", message, re.DOTALL)
 
 
 @pytest.mark.parametrize(

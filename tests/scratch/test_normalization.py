@@ -200,7 +200,7 @@ def test_inputs_and_adjoints_stay_as_they_are(kind, rng):
 def test_a_batch_of_one_is_refused_in_training_only():
     layer = BatchNorm(3)
     words = (
-        r"^X must have at least 2 samples when a batch normalization is trained, got 1\. "
+        r"^X must have at least 2 samples to train a batch normalization, got 1\. "
         r"Use a batch size that leaves no single sample over, or model.eval\(\)\.$"
     )
     with pytest.raises(ValueError, match=words):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mlpbook.scratch.schedules import constant, cosine, linear_warmup, step_decay
+from mlpbook.scratch.schedules import constant, cosine, linear_warmup
 
 N = 25
 
@@ -25,8 +25,6 @@ def theirs(make, lr=0.3):
     ("schedule", "make", "n"),
     [
         (constant(0.3), lambda s, o: s.ConstantLR(o, factor=1.0), N),
-        (step_decay(0.3, 4), lambda s, o: s.StepLR(o, 4), N),
-        (step_decay(0.3, 7, factor=0.5), lambda s, o: s.StepLR(o, 7, gamma=0.5), N),
         (cosine(0.3, 20), lambda s, o: s.CosineAnnealingLR(o, 20), 21),
         (cosine(0.3, 24, final=0.05), lambda s, o: s.CosineAnnealingLR(o, 24, 0.05), N),
         (
@@ -49,7 +47,6 @@ def test_rates_equal_pytorchs_schedulers(schedule, make, n):
 
 
 def test_rates_by_hand():
-    assert [step_decay(8.0, 2, factor=0.5)(t) for t in range(7)] == [8, 8, 4, 4, 2, 2, 1]
     # cosine: at a third of the way (1 + cos 60°)/2 = 3/4, at two thirds 1/4
     wave = [cosine(5.0, 3, final=1.0)(t) for t in (0, 1, 2, 3, 4, 1000)]
     assert wave == pytest.approx([5, 4, 2, 1, 1, 1])
@@ -70,16 +67,16 @@ def test_what_follows_a_warm_up_starts_at_its_own_step_0():
     for t in range(5):
         warm(t)
     assert seen == [0, 0, 0, 0, 1]
-    # 0.3 * (0.2 + 0.8 * 3 / 3), the climb's own value there, is another number in floating point
+    # 0.3 * (0.2 + 0.8 * 3 / 3), the warm-up's own value there, is another number in floating point
     assert linear_warmup(constant(0.3), 3, start_factor=0.2)(3) == 0.3
 
 
 def test_rates_are_python_floats_so_that_float32_stays(recwarn):
-    for schedule in (constant(1), step_decay(np.float32(1), 2), cosine(1, 5)):
+    for schedule in (constant(np.float32(1)), cosine(1, 5)):
         assert type(schedule(np.int64(3))) is float
 
 
-@pytest.mark.parametrize("make", [lambda lr: step_decay(lr, 5), lambda lr: cosine(lr, 5), constant])
+@pytest.mark.parametrize("make", [lambda lr: cosine(lr, 5), constant])
 def test_a_rate_that_is_not_positive_is_refused(make):
     for lr in (0, -1, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="^lr must be a finite number greater than 0"):
@@ -87,16 +84,10 @@ def test_a_rate_that_is_not_positive_is_refused(make):
 
 
 def test_other_arguments_out_of_range_are_refused():
-    for make in (step_decay, cosine, lambda lr, n: linear_warmup(constant(lr), n)):
+    for make in (cosine, lambda lr, n: linear_warmup(constant(lr), n)):
         with pytest.raises(ValueError, match="^n_steps .* got 0"):
             make(0.1, 0)
-        with pytest.raises(ValueError, match="^t must be an integer of at least 0, got -1"):
-            make(0.1, 3)(-1)
-        with pytest.raises(TypeError, match="^t must be an integer"):
-            make(0.1, 3)(0.5)
     for factor in (0, 1.5):
-        with pytest.raises(ValueError, match="^factor"):
-            step_decay(0.1, 3, factor=factor)
         with pytest.raises(ValueError, match="^start_factor"):
             linear_warmup(constant(0.1), 3, start_factor=factor)
     for final in (-0.1, 0.2):

@@ -14,9 +14,7 @@ from mlpbook.scratch.network import MLP, Sequential
 from mlpbook.scratch.normalization import BatchNorm
 from mlpbook.scratch.optimizers import SGD, Adam
 from mlpbook.scratch.schedules import cosine
-from mlpbook.scratch.training import fit
-from mlpbook.shared.history import History
-from mlpbook.shared.training_loop import EarlyStopping
+from mlpbook.scratch.training import evaluate, fit, step
 
 
 @pytest.fixture
@@ -27,6 +25,11 @@ def data(rng):
 
 def network(seed=0, sizes=(3, 5, 2), **options):
     return MLP(sizes, rng=np.random.default_rng(seed), **options)
+
+
+def flat(arrays):
+    """All entries of a list of arrays as one new vector."""
+    return np.concatenate([np.ravel(a) for a in arrays])
 
 
 def run(model, X, y, *, lr=0.1, epochs=3, batch_size=8, seed=1, loss_fn=None, **options):
@@ -63,18 +66,6 @@ def test_the_epoch_loss_weights_batches_by_their_size(data):
     history = run(network(), X, y, epochs=1, batch_size=8)  # batches of 8, 8, 4
     a, b, c = history.batch_loss
     assert history.train_loss == pytest.approx([(8 * a + 8 * b + 4 * c) / 20], rel=1e-14)
-
-
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_epoch_losses_are_means_over_the_samples_whatever_the_reduction(data, reduction):
-    X, y = data
-    model = network()
-    options = {"lr": 1e-300, "epochs": 1, "validation": (X[:7], y[:7])}  # nothing moves
-    history = run(model, X, y, loss_fn=CrossEntropyLoss(reduction=reduction), **options)
-    assert history.train_loss == pytest.approx([CrossEntropyLoss()(model(X), y)], rel=1e-14)
-    assert history.validation_loss == pytest.approx(
-        [CrossEntropyLoss()(model(X[:7]), y[:7])], rel=1e-14
-    )
 
 
 def test_validation_loss_and_error_are_those_of_the_model_after_each_epoch(data, rng):
@@ -186,9 +177,9 @@ def test_divergence_is_an_error_that_names_epoch_loss_and_rate(data, loss_fn):
         run(network(), X, y, loss_fn=loss_fn, lr=1e200, epochs=5)
 
 
-def test_ctrl_c_keeps_the_history_and_finite_weights(data):
+def test_ctrl_c_keeps_finite_weights(data):
     X, y = data
-    model, history = network(), History()
+    model = network()
 
     class InterruptedLoss(CrossEntropyLoss):
         calls = 0
@@ -200,18 +191,26 @@ def test_ctrl_c_keeps_the_history_and_finite_weights(data):
             return super().backward()
 
     with pytest.raises(KeyboardInterrupt):
-        run(model, X, y, loss_fn=InterruptedLoss(), history=history)
-    assert len(history.batch_loss) == 4
-    assert len(history.train_loss) == 1
+        run(model, X, y, loss_fn=InterruptedLoss())
     assert all(np.isfinite(p).all() for p in model.parameters())
 
 
-def test_a_run_can_be_continued_in_one_history(data):
+def test_fit_is_one_step_per_batch(data):
     X, y = data
-    model = network()
-    history = run(model, X, y, epochs=2)
-    assert run(model, X, y, epochs=3, history=history) is history
-    assert len(history.train_loss) == 5
+    fitted, stepped = network(), network()
+    history = run(fitted, X, y, epochs=2, batch_size=8, seed=3, validation=(X[:7], y[:7]))
+    optimizer, loss_fn, own = SGD(stepped.parameters(), 0.1), CrossEntropyLoss(), None
+    own, values = np.random.default_rng(3), []
+    for _ in range(2):
+        order = own.permutation(20)
+        for batch in (order[:8], order[8:16], order[16:]):
+            values.append(step(stepped, loss_fn, optimizer, X[batch], y[batch]))
+    assert values == history.batch_loss
+    assert np.array_equal(flat(fitted.parameters()), flat(stepped.parameters()))
+    assert evaluate(stepped, loss_fn, X[:7], y[:7]) == (
+        history.validation_loss[-1],
+        history.validation_error[-1],
+    )
 
 
 def test_the_progress_bar_is_drawn_only_when_asked_for(data, capsys):
@@ -222,9 +221,9 @@ def test_the_progress_bar_is_drawn_only_when_asked_for(data, capsys):
     assert "3/3" in capsys.readouterr().err
 
 
-def test_the_schedule_sets_the_rate_of_every_step_and_counts_on_in_a_continued_run(data):
+def test_the_schedule_sets_the_rate_of_every_step(data):
     X, y = data
-    seen, history = [], History()
+    seen = []
 
     def schedule(t):
         seen.append(t)
@@ -232,8 +231,7 @@ def test_the_schedule_sets_the_rate_of_every_step_and_counts_on_in_a_continued_r
 
     model = network()
     optimizer = SGD(model.parameters(), lr=99)
-    for _ in range(2):  # three batches an epoch
-        run(model, X, y, optimizer=optimizer, epochs=2, schedule=schedule, history=history)
+    run(model, X, y, optimizer=optimizer, epochs=4, schedule=schedule)  # three batches per epoch
     assert seen == list(range(12))
     assert optimizer.lr == 0.1 / 12
 
@@ -244,18 +242,8 @@ def test_a_constant_schedule_changes_nothing_and_another_does(data):
     run(plain, X, y, lr=0.1)
     run(same, X, y, lr=7, schedule=lambda t: 0.1)
     run(other, X, y, lr=0.1, schedule=cosine(0.1, 9))
-    assert np.array_equal(plain.parameters().flat, same.parameters().flat)
-    assert not np.array_equal(plain.parameters().flat, other.parameters().flat)
-
-
-def test_clipping_bounds_the_length_of_every_step(data):
-    X, y = data
-    model = network()
-    before = model.parameters().flat.copy()
-    # one step of rate 1 along a gradient of norm 1e-3 at most
-    run(model, 1e3 * X, y, lr=1, epochs=1, batch_size=20, max_norm=1e-3)
-    length = np.linalg.norm(model.parameters().flat - before)
-    assert length == pytest.approx(1e-3, rel=1e-2)
+    assert np.array_equal(flat(plain.parameters()), flat(same.parameters()))
+    assert not np.array_equal(flat(plain.parameters()), flat(other.parameters()))
 
 
 class Scripted(CrossEntropyLoss):
@@ -292,7 +280,7 @@ def test_early_stopping_counts_epochs_and_puts_the_best_weights_back(
     assert history.n_epochs == n_epochs
     assert history.validation_loss == values[:n_epochs]
     run(expected, X, y, epochs=best)
-    assert np.array_equal(model.parameters().flat, expected.parameters().flat)
+    assert np.array_equal(flat(model.parameters()), flat(expected.parameters()))
 
 
 def test_early_stopping_puts_running_statistics_back_too(data, rng):
@@ -311,14 +299,11 @@ def test_early_stopping_puts_running_statistics_back_too(data, rng):
 
 
 def test_without_patience_there_is_no_stopping_and_no_way_back(data):
-    stopping = EarlyStopping(None)
-    assert not any(stopping.is_over(loss, dict) for loss in range(100))
-    assert stopping.state is None
     X, y = data
     plain, watched = network(), network()
     run(plain, X, y)
     run(watched, X, y, validation=(X, y))
-    assert np.array_equal(plain.parameters().flat, watched.parameters().flat)
+    assert np.array_equal(flat(plain.parameters()), flat(watched.parameters()))
 
 
 def test_training_is_in_training_mode_and_ends_in_evaluation(data):
@@ -379,16 +364,10 @@ def test_several_labels_at_once_are_learned_with_binary_cross_entropy(dtype, rng
 def test_options_that_have_no_meaning_are_refused_before_any_weight_changes(data):
     X, y = data
     model = network()
-    before = model.parameters().flat.copy()
+    before = flat(model.parameters())
     for options, error, message in [
-        ({"max_norm": 0}, ValueError, "max_norm must be a finite number greater than 0"),
         ({"patience": 0, "validation": (X, y)}, ValueError, "patience must be .* got 0"),
         ({"patience": 2}, ValueError, "patience needs validation data.*Pass validation="),
-        (
-            {"loss_fn": CrossEntropyLoss(reduction="none")},
-            ValueError,
-            '^loss_fn must return a number, got reduction "none". Use "mean".$',
-        ),
         ({"validation": (X, y[:-1])}, ValueError, "20 labels, got 19"),
         ({"validation": (X, y - 1)}, ValueError, "labels from 0 to 1, got -1"),
         ({"validation": (X.T, y)}, ValueError, "Did you pass X.T"),
@@ -410,21 +389,17 @@ def test_options_that_have_no_meaning_are_refused_before_any_weight_changes(data
         )
     with pytest.raises(TypeError, match="integer labels"):
         run(model, X, y + 0.5, loss_fn=MSELoss())
-    assert np.array_equal(model.parameters().flat, before)
+    assert np.array_equal(flat(model.parameters()), before)
 
 
 def test_an_optimizer_over_other_parameters_is_refused_and_a_plain_list_is_not(data):
     X, y = data
     model, other = network(), network()
-    words = (
-        r"^optimizer must be over this model's parameters, got one over others\. "
-        r"Make it from model.parameters\(\), after the last change of a layer\.$"
-    )
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(ValueError, match="optimizer must hold this model's parameters, got others"):
         run(model, X, y, optimizer=SGD(other.parameters(), 0.1))
     run(other, X, y)
     run(model, X, y, optimizer=SGD(list(model.parameters()), 0.1))
-    assert np.array_equal(model.parameters().flat, other.parameters().flat)
+    assert np.array_equal(flat(model.parameters()), flat(other.parameters()))
     optimizer = SGD(model.parameters(), 0.1)
     model.layers[0].W = np.ones((5, 3))
     with pytest.raises(ValueError, match="after the last change of a layer"):
@@ -446,8 +421,8 @@ def test_divergence_that_no_loss_has_seen_is_reported(data, epochs):
         def step(self, gradients):
             super().step(gradients)
             self.steps = getattr(self, "steps", 0) + 1
-            if self.steps == epochs:  # one batch an epoch: the last step of all
-                self.parameters.flat[0] = np.nan
+            if self.steps == epochs:  # one batch per epoch: the last step of all
+                self.parameters[0][0, 0] = np.nan
 
     optimizer = BadStep(model.parameters(), 0.1)
     with pytest.raises(FloatingPointError, match=f"diverged in epoch {epochs}"):
@@ -469,17 +444,17 @@ ANYTHING = st.one_of(
 @given(X=ANYTHING, y=ANYTHING)
 def test_whatever_comes_in_is_trained_on_or_refused_in_words_with_the_weights_unchanged(loss, X, y):
     model, message = network(sizes=(2, 3, 2)), None
-    before = model.parameters().flat.copy()
+    before = flat(model.parameters())
     try:
         history = run(model, X, y, loss_fn=loss(), lr=1e-9, epochs=1)
     except (ValueError, TypeError, FloatingPointError) as error:
         message = str(error)
     if message is None:
         assert np.isfinite(history.batch_loss).all()
-        assert np.isfinite(model.parameters().flat).all()
+        assert np.isfinite(flat(model.parameters())).all()
     elif "diverged" not in message:
-        assert re.match(r"\w+ must .*, (got|but) .*\. [A-Z].*", message, re.DOTALL)
-        assert np.array_equal(model.parameters().flat, before)
+        assert re.match(r"\w+ must .*, (got|but) .*", message, re.DOTALL)
+        assert np.array_equal(flat(model.parameters()), before)
 
 
 def test_every_epoch_shuffles_the_data_anew_with_the_callers_generator(data):
@@ -537,7 +512,7 @@ def test_memory_mapped_data_are_read_and_never_written(data, tmp_path):
     run(a, X, y)
     run(b, mapped, y)
     mapped.flush()
-    assert np.array_equal(a.parameters().flat, b.parameters().flat)
+    assert np.array_equal(flat(a.parameters()), flat(b.parameters()))
     assert (tmp_path / "X.npy").read_bytes() == before
 
 
@@ -551,7 +526,7 @@ def test_any_sizes_train_and_repeat_to_the_bit(data):
     histories = []
     for _ in range(2):
         model = network(seed, sizes=(d, h, c))
-        histories.append(run(model, X, y, lr=1e-6, batch_size=batch_size, max_norm=1.0))
-        assert np.isfinite(model.parameters().flat).all()
+        histories.append(run(model, X, y, lr=1e-6, batch_size=batch_size))
+        assert np.isfinite(flat(model.parameters())).all()
     assert histories[0] == histories[1]
     assert len(histories[0].batch_loss) == 3 * -(-n // batch_size)

@@ -12,7 +12,6 @@ from mlpbook.shared.validation import (
     check_number,
     check_positive_int,
     check_rng,
-    check_same_length,
     check_same_shape,
     check_sizes,
 )
@@ -53,15 +52,15 @@ def test_one_value_that_is_not_finite_is_found(bad):
     X = np.zeros((3, 4))
     X[2, 1] = bad
     with pytest.raises(
-        ValueError, match=r"X must be finite, got 1 .* value, the first at index \(2, 1\)\. Remove"
+        ValueError, match=r"X must be finite, got 1 .* value, the first at index \(2, 1\)\.$"
     ):
         check_matrix(X)
 
 
 def test_several_values_that_are_not_finite_are_counted():
-    with pytest.raises(ValueError, match=r"got 3 NaN or infinite values, the first at .*them\."):
+    with pytest.raises(ValueError, match=r"got 3 NaN or infinite values, the first at"):
         check_array([np.nan, 0, np.inf, np.nan])
-    with pytest.raises(ValueError, match="got 1 NaN or infinite value. Remove"):
+    with pytest.raises(ValueError, match="got 1 NaN or infinite value.$"):
         check_array(np.nan)
 
 
@@ -108,7 +107,7 @@ def test_what_is_not_real_numbers_is_named(values, what):
         ((), 3, None, "got (). Samples are rows"),
     ],
 )
-def test_a_wrong_shape_is_told_with_its_cure(shape, n_features, n_samples, message):
+def test_a_wrong_shape_comes_with_a_hint(shape, n_features, n_samples, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         check_matrix(np.ones(shape), "X", n_features, n_samples=n_samples)
 
@@ -139,21 +138,20 @@ def test_other_integers_become_int64(dtype):
     [
         ([0, 3], ValueError, "y must hold labels from 0 to 2, got 3 at index 1. Number the"),
         ([-1, 0], ValueError, "y must hold labels from 0 to 2, got -1 at index 0."),
-        ([0.5, 1.0], TypeError, "y must hold integer labels, got dtype float64. If they are whole"),
-        ([0.0, 1.0], TypeError, "use y.astype(np.int64)."),
+        ([0.5, 1.0], TypeError, "y must hold integer labels, got dtype float64."),
         (["0", "1"], TypeError, "y must hold integer labels, got dtype <U1"),
-        ([0], ValueError, "y must hold 2 labels, got 1. Pass one label a sample."),
+        ([0], ValueError, "y must hold 2 labels, got 1."),
         ([0, 1, 2], ValueError, "y must hold 2 labels, got 3."),
         ([], ValueError, "y must not be empty, got shape (0,)"),
-        ([[0], [1]], ValueError, "got (2, 1). Did you mean y.ravel()?"),
-        ([[0, 1], [1, 0]], ValueError, "got (2, 2). Did you pass one-hot rows? Use y.argmax"),
-        ([[[0]]], ValueError, "got (1, 1, 1). Pass one label a sample."),
+        ([[0], [1]], ValueError, "got (2, 1). Use y.ravel()."),
+        ([[0, 1], [1, 0]], ValueError, "got (2, 2). Use y.argmax"),
+        ([[[0]]], ValueError, "got (1, 1, 1). Pass one label per sample."),
         (1, ValueError, "y must have shape (n_samples,), got ()."),
         ([[0], [1, 2]], TypeError, "got a ragged sequence"),
         (None, ValueError, "y must have shape (n_samples,), got ()"),
     ],
 )
-def test_labels_that_cannot_be_are_named_with_the_cure(y, error, message):
+def test_wrong_labels_come_with_a_hint(y, error, message):
     with pytest.raises(error, match=re.escape(message)):
         check_labels(y, 2, 3)
 
@@ -173,18 +171,12 @@ def test_unsigned_labels_beyond_int64_are_not_wrapped_into_the_range():
 # Pairs.
 
 
-def test_equal_lengths_pass_and_others_are_both_named():
-    check_same_length(np.zeros((3, 2)), np.zeros(3), np.zeros((3, 1)))
-    with pytest.raises(ValueError, match="^a and b must have .* got 3 and 2. Pair them"):
-        check_same_length(np.zeros((3, 2)), np.zeros(2), names=("a", "b"))
-
-
-def test_a_column_against_a_vector_is_refused_with_the_reshape_that_mends_it():
+def test_a_column_against_a_vector_is_refused_with_the_reshape_to_use():
     check_same_shape(np.zeros((4, 1)), np.zeros((4, 1)))
     for target in (np.zeros(4), np.zeros((1, 4))):
         with pytest.raises(ValueError, match=r"\(4, 1\), got .*Use target\.reshape\(4, 1\)\."):
             check_same_shape(np.zeros((4, 1)), target)
-    with pytest.raises(ValueError, match=r"y must have the shape of f, \(4, 1\), got \(3, 1\)\. P"):
+    with pytest.raises(ValueError, match=r"y must have the shape of f, \(4, 1\), got \(3, 1\)\.$"):
         check_same_shape(np.zeros((4, 1)), np.zeros((3, 1)), ("f", "y"))
 
 
@@ -207,7 +199,7 @@ def test_what_is_not_a_whole_number_is_refused(value):
 
 def test_the_minimum_itself_passes_and_one_less_does_not():
     assert check_positive_int(0, "n", minimum=0) == 0
-    with pytest.raises(ValueError, match="n must be an integer of at least 0, got -1. Pass a"):
+    with pytest.raises(ValueError, match="n must be an integer of at least 0, got -1."):
         check_positive_int(-1, "n", minimum=0)
     with pytest.raises(ValueError, match="of at least 1, got 0"):
         check_positive_int(0, "n")
@@ -230,7 +222,7 @@ def test_numbers_of_any_kind_become_a_float(value):
 
 @pytest.mark.parametrize("value", [True, np.True_, "1", None, [1.0], 1j])
 def test_what_is_not_one_real_number_is_refused(value):
-    with pytest.raises(TypeError, match="lr must be a finite number, got .*Pass one number"):
+    with pytest.raises(TypeError, match="lr must be a finite number, got .* of type"):
         check_number(value, "lr")
 
 
@@ -267,8 +259,8 @@ def test_a_generator_is_returned_itself(rng):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (7, "got 7 of type int. Pass np.random.default_rng(7)."),
-        (np.int64(7), "of type int. Pass np.random.default_rng(7)."),
+        (7, "got 7. Pass np.random.default_rng(7)."),
+        (np.int64(7), "got 7. Pass np.random.default_rng(7)."),
         (None, "got an object of type NoneType. Pass np.random.default_rng(0)."),
         (True, "got an object of type bool"),
         (np.random, "got an object of type module"),

@@ -13,7 +13,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,9 +21,10 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from sphinx.application import Sphinx
-from sphinx.environment import BuildEnvironment
 from sphinx.errors import SphinxError
 from sphinx.util import logging
+
+from tools.page_source import cells_of
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 sys.path.insert(0, str(SOURCE))  # this book's package, before any that may be installed
@@ -60,19 +61,22 @@ class ExecutionFailed(SphinxError):
 class Memory:
     """Answers kept in a file between builds.
 
-    A question contains a digest of everything that its answer depends on.
+    A question contains a digest of everything that its answer depends on. Only the program that
+    answers is left out: its digest stands in the file, and another program forgets all answers.
     """
 
     path: Path
+    program: str
     asked: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def kept(self) -> dict[str, Any]:
         """The answers of earlier builds."""
         try:
-            return dict(json.loads(self.path.read_text(encoding="utf-8")))
+            program, answers = json.loads(self.path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
+        return dict(answers) if program == self.program else {}
 
     def __call__(self, question: str, answer: Callable[[], Any]) -> Any:
         """Return the kept answer to a question, or compute and keep it."""
@@ -83,9 +87,8 @@ class Memory:
     def save(self) -> None:
         """Write the answers of this build if any of them is new; drop what it did not ask."""
         if not self.asked.keys() <= self.kept.keys():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             new = self.path.with_suffix(".new")
-            new.write_text(json.dumps(self.asked), encoding="utf-8")
+            new.write_text(json.dumps([self.program, self.asked]), encoding="utf-8")
             new.replace(self.path)
 
 
@@ -94,20 +97,9 @@ class Memory:
 ANYTHING = re.compile(r"\b(importlib|__import__|subprocess|runpy|exec)\b|%run|^\s*!", re.MULTILINE)
 FROM_IMPORT = re.compile(rf"from\s+({OURS}[\w.]*)\s+import\s+(\([^)]*\)|[^\n]*)")
 IMPORT = re.compile(rf"^\s*import\s+([^\n]*\b{OURS}\b[^\n]*)", re.MULTILINE)
-CELL = re.compile(r"^(?P<fence>`{3,}|:{3,})\{code-cell\}.*?^(?P=fence)", re.MULTILINE | re.DOTALL)
 MNIST_NAMES = {"load_mnist", "mnist_folder"}
 # They offer MNIST; importing them is not using it.
 MNIST_MODULES = {f"{PACKAGE}.data", f"{PACKAGE}.data.mnist"}
-
-
-def cells_of(text: str) -> str:
-    """Return the code cells of a page's source, joined."""
-    return "\n".join(match.group() for match in CELL.finditer(text))
-
-
-def source_of(env: BuildEnvironment, docname: str) -> str:
-    """Return a page's source text."""
-    return Path(env.doc2path(docname)).read_text(encoding="utf-8")
 
 
 @dataclass
@@ -118,7 +110,7 @@ class Package(Modules):
     """
 
     source: Path = SOURCE
-    memory: Memory = field(default_factory=lambda: Memory(Path(os.devnull)))
+    memory: Memory = field(default_factory=lambda: Memory(Path(os.devnull), ""))
 
     @cached_property
     def digests(self) -> dict[str, str]:
@@ -127,9 +119,8 @@ class Package(Modules):
 
     @cached_property
     def state(self) -> str:
-        """One digest of all modules, and of this program."""
-        everything = [hashlib.sha256(Path(__file__).read_bytes()).hexdigest(), self.digests]
-        return hashlib.sha256(repr(everything).encode()).hexdigest()
+        """One digest of all modules."""
+        return hashlib.sha256(repr(self.digests).encode()).hexdigest()
 
     def imports(self, name: str) -> set[str]:
         """Return what one module imports."""
@@ -138,13 +129,13 @@ class Package(Modules):
         )
         return set(found)
 
-    def digest(self, *modules: str, without: tuple[str, ...] = ()) -> str:
+    def digest(self, *modules: str, without: Collection[str] = ()) -> str:
         """Return the digest of the code that some modules use; empty if one of them is gone."""
         if not {*modules} <= {*self.paths}:
             return ""
         return str(
             self.memory(
-                f"digest {modules} {without} {self.state}",
+                f"digest {modules} {sorted(without)} {self.state}",
                 lambda: super(Package, self).digest(*modules, without=without),
             )
         )
@@ -269,7 +260,7 @@ class Dependencies:
     @cached_property
     def recorded(self) -> dict[Path, str]:
         """Results kept beside the pages, which any page may read, with their digests."""
-        suffixes = {".json", ".csv", ".npz", ".npy"}
+        suffixes = {".json", ".csv", ".npz", ".npy", ".py"}
         found = [path for path in sorted(self.book.rglob("*")) if path.suffix in suffixes]
         return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
 
@@ -307,7 +298,7 @@ _builds: WeakKeyDictionary[Sphinx, Dependencies] = WeakKeyDictionary()
 def dependencies_of(app: Sphinx) -> Dependencies:
     """Return what this build found out about the package and the data."""
     if app not in _builds:
-        memory = Memory(Path(app.outdir).parent / ".memory.json")
+        memory = Memory(Path(app.outdir).parent / ".memory.json", app.config.book_tools)
         _builds[app] = Dependencies(Path(app.srcdir), memory)
     return _builds[app]
 

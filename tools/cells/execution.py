@@ -40,11 +40,10 @@ from tools.cells.dependencies import (
     PROFILE,
     SOURCE,
     ExecutionFailed,
-    cells_of,
     dependencies_of,
     save,
-    source_of,
 )
+from tools.page_source import cells_of, source_of
 from tools.site.console import progress, say
 
 KERNELS = 2
@@ -130,9 +129,10 @@ def point_to_cache(app: Sphinx, docname: str, content: list[str]) -> None:
         set_cache(app.env, folder)
 
 
-def set_cache(env: BuildEnvironment, folder: Path) -> None:
+def set_cache(env: Any, folder: Path) -> None:
     """Tell MyST-NB where the outputs of the page that it reads next are kept."""
-    env.mystnb_config = env.mystnb_config.copy(execution_cache_path=str(folder))
+    config = vars(env)["mystnb_config"]
+    vars(env)["mystnb_config"] = config.copy(execution_cache_path=str(folder))
 
 
 def forget(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
@@ -200,8 +200,9 @@ class Page:
 
     def kill(self) -> None:
         """End the kernel of a page that nobody waits for any more."""
+        client: Any = self.client
         with suppress(AttributeError, ProcessLookupError):
-            os.kill(self.client.km.provisioner.pid, signal.SIGKILL)
+            os.kill(client.km.provisioner.pid, signal.SIGKILL)
 
     def store(self) -> None:
         """Keep the outputs where MyST-NB looks for them."""
@@ -308,7 +309,7 @@ def waiting_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> li
             continue
         path = Path(env.doc2path(docname))
         notebook = read_notebook(env, path, text)
-        config = env.mystnb_config
+        config = vars(env)["mystnb_config"]
         overrides = notebook.metadata.get(config.metadata_key, {})
         mode = overrides.get("execution_mode", config.execution_mode)
         if mode not in ("cache", "off"):
@@ -329,7 +330,7 @@ def waiting_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> li
     return sorted(pages, key=lambda page: not page.is_long)  # the long ones start first
 
 
-def read_notebook(env: Any, path: Path, text: str) -> NotebookNode:
+def read_notebook(env: Any, path: Path, text: str) -> Any:
     """Return a page's source as MyST-NB reads it: its cells, without outputs."""
     return create_nb_reader(str(path), env.myst_config, env.mystnb_config, text).read(text)
 

@@ -129,7 +129,7 @@ def make_plain(body: HtmlElement) -> None:
 
 def draw(chapter: Chapter, drawings: Drawings, palette: dict[str, str], rules: str) -> dict:
     """Put figures into files and glyphs into formulas; return the files."""
-    files = {}
+    files: dict[str, str | bytes] = {}
     for place in list(chapter.body.iter("svg")):
         source = drawings[place].replace("viewbox=", "viewBox=")
         if "figure-svg" in source or "widget-svg" in source:

@@ -305,7 +305,9 @@ def fit_figures(html: str) -> str:
     """Let figures be as wide as the column, yet no taller than their words require."""
 
     def fit(match: re.Match[str]) -> str:
-        points = float(re.search(r'viewBox="\S+ \S+ \S+ ([\d.]+)"', match[0])[1])
+        box = re.search(r'viewBox="\S+ \S+ \S+ ([\d.]+)"', match[0])
+        assert box
+        points = float(box[1])
         height = max(LOWEST, SMALLEST * points * 25.4 / 72)
         tag = re.sub(r"min-width:[^;\"]+;?\s*", "", match[0])
         return tag.replace('style="', f'style="max-height: {height:.0f}mm; ', 1)

@@ -18,13 +18,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from posixpath import normpath
+from typing import Any
 
 import tinycss2
 from docutils import nodes
 from fontTools import subset
 from fontTools.ttLib import TTFont
 from sphinx.application import Sphinx
-from sphinx.builders import Builder
 from sphinx.errors import SphinxError
 from tinycss2.ast import Node
 
@@ -110,7 +110,7 @@ def may_match(selector: list[Node], used: set[str]) -> bool:
 
 def tight(tokens: Iterable[Node]) -> str:
     """Return tokens as text without comments and without more than one space at a time."""
-    kept = []
+    kept: list[str] = []
     for token in tokens:
         if token.type == "comment":
             continue
@@ -246,9 +246,8 @@ def icon_font(css: str, static: Path) -> tuple[str, bytes]:
     cutter.subset(font)
     target = static / "icons.woff"
     subset.save_font(font, target, options)
-    source = re.search(r"src:[^;}]*", solid)[0]
-    better = solid.replace(source, 'src:url("icons.woff") format("woff")')
-    return css.replace(solid, better), target.read_bytes()
+    source = 'src:url("icons.woff") format("woff")'
+    return css.replace(solid, re.sub(r"src:[^;}]*", source, solid, count=1)), target.read_bytes()
 
 
 # ---------------------------------------------------------------- styles of single elements
@@ -297,7 +296,9 @@ def styles_for_classes(html: str) -> str:
 
     def rewrite(match: re.Match[str]) -> str:
         found = CLASS.search(match[2])
-        given = (found[1] or found[2] or "").split() if found else []
+        if found is None:
+            return match[0]
+        given = (found[1] or found[2] or "").split()
         style = next((styles[name] for name in given if name in styles), None)
         if style is None:
             return match[0]
@@ -354,7 +355,11 @@ def with_policy(html: str) -> str:
 
 
 def slim(
-    app: Sphinx, pagename: str, templatename: str, context: dict, doctree: nodes.document | None
+    app: Sphinx,
+    pagename: str,
+    templatename: str,
+    context: dict[str, Any],
+    doctree: nodes.document | None,
 ) -> None:
     """Let a page ask for what it alone needs; the rest is in the bundles."""
     if app.builder.format != "html":
@@ -366,7 +371,7 @@ def slim(
         ]
 
 
-def on_every_page(builder: Builder) -> tuple[list, list]:
+def on_every_page(builder: Any) -> tuple[list[Any], list[Any]]:
     """Return the style sheets and the scripts that every page loads, which Sphinx keeps private."""
     return builder._orig_css_files, builder._orig_js_files
 
@@ -376,7 +381,7 @@ def sources(app: Sphinx, pages: Iterable[str]) -> tuple[list[Path], list[Path]]:
     static = Path(app.outdir) / "_static"
     leave_out = NOT_NEEDED | (set() if any("sd-tab-set" in page for page in pages) else TABS)
     sheets = [static / name for name in THEME_SHEETS]
-    scripts = []
+    scripts: list[Path] = []
     for files, found in zip(on_every_page(app.builder), (sheets, scripts), strict=True):
         for file in sorted(files, key=lambda file: file.priority):
             name = str(file.filename or "").partition("?")[0].removeprefix("_static/")

@@ -38,6 +38,25 @@ def rewrite(app: Sphinx, env: BuildEnvironment) -> list[str]:
     return sorted(env.found_docs) if before != now else []
 
 
+def keep_numbers(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
+    """Keep the numbers of figures and citations if no page was read.
+
+    Sphinx and its bibliography compute them again from all stored pages in every build.
+    """
+    if docnames:
+        return
+    for listener in [one for event in ALWAYS_AGAIN for one in app.events.listeners[event]]:
+        owner = getattr(listener.handler, "__self__", listener.handler)
+        if f"{owner.__module__}.{type(owner).__name__}" in ALWAYS_AGAIN.values():
+            app.disconnect(listener.id)
+
+
+ALWAYS_AGAIN = {
+    "env-get-updated": "sphinx.environment.collectors.toctree.TocTreeCollector",
+    "env-updated": "sphinxcontrib.bibtex.function",
+}
+
+
 def remove_gone(app: Sphinx, written: Iterable[str]) -> None:
     """Remove the files of pages and pictures that the site does not have any more."""
     out, env = Path(app.outdir), app.env
@@ -69,5 +88,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     shown = [*ROOT.glob("tools/templates/**/*"), *ROOT.glob("book/assets/**/*")]
     app.add_config_value("book_tools", digest(tools), "env")
     app.add_config_value("book_assets", digest(p for p in shown if p.is_file()), "html")
+    app.connect("env-before-read-docs", keep_numbers)
     app.connect("env-get-updated", rewrite, priority=950)  # when all numbers are known
     return {"parallel_read_safe": True, "parallel_write_safe": True}

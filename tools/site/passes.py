@@ -4,6 +4,7 @@ A page passes the first list as its template is filled in, the second as a file,
 it has been written. When all pages have, the third list looks at the site as a whole.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -23,7 +24,7 @@ from tools.site import (
 from tools.site.console import progress
 from tools.words import api, concepts
 
-IN_MEMORY = [
+IN_MEMORY: list[Callable[..., None]] = [
     permalinks.name_links,  # every place has a link with a name
     mathematics.define_glyphs,  # the outlines of a page's formulas, once
     api.reachable,  # the keyboard scrolls code of the reference
@@ -71,7 +72,7 @@ class Passes:
             logger.info("Nothing has changed.")
             return
         for name in self.written:
-            path = Path(app.builder.get_outfilename(name))
+            path = Path(app.builder.get_outfilename(name))  # type: ignore[attr-defined]
             html = path.read_text(encoding="utf-8")
             for change in ON_ITS_FILE:
                 html = change(html)
@@ -84,7 +85,8 @@ class Passes:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the passes, in their order, after those of the theme."""
     passes = Passes(app)
-    for number, handler in enumerate([passes.note, *IN_MEMORY]):
+    handlers: list[Callable[..., None]] = [passes.note, *IN_MEMORY]
+    for number, handler in enumerate(handlers):
         app.connect("html-page-context", handler, priority=900 + number)
     app.connect("build-finished", passes.finish, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

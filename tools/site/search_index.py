@@ -34,7 +34,7 @@ def forget(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
     entries(env).pop(docname, None)
 
 
-def complete(app: Sphinx) -> list[tuple[str, dict, str]]:
+def complete(app: Sphinx) -> list[tuple[str, dict[str, object], str]]:
     """Give the index every page's entries, and no words without a page."""
     indexer = getattr(app.builder, "indexer", None)
     if indexer is None:

@@ -12,7 +12,7 @@ Two builds in one folder would delete each other's files: the second waits for t
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from sphinx.application import Sphinx
+from sphinx.application import ENV_PICKLE_FILENAME, Sphinx
 from sphinx.config import Config
 from sphinx.errors import SphinxError
 from sphinx.util import logging
@@ -43,6 +43,7 @@ def find_pages(app: Sphinx) -> None:
     """Build the pages in ``book/`` if the command named the folder above: `build .`."""
     if (app.srcdir / "book" / "_toc.yml").exists():
         app.srcdir = app.confdir = app.srcdir / "book"
+        app.config.external_toc_path = (app.srcdir / "_toc.yml").as_posix()
 
 
 def help_clean(app: Sphinx) -> None:
@@ -68,7 +69,7 @@ def marker(app: Sphinx) -> Path:
 def distrust_stored_pages(app: Sphinx, config: Config) -> None:
     """Forget the pages of a build that did not end well; expect the same of this one."""
     if marker(app).exists():
-        (Path(app.doctreedir) / "environment.pickle").unlink(missing_ok=True)
+        (Path(app.doctreedir) / ENV_PICKLE_FILENAME).unlink(missing_ok=True)
     marker(app).parent.mkdir(parents=True, exist_ok=True)
     marker(app).touch()
 

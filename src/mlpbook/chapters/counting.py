@@ -1,7 +1,7 @@
 """Arrays that count the multiplications done with them.
 
 Times depend on the machine, counts do not. An array marked with `counted` behaves like any other,
-and so does whatever is computed from it; beside that, every multiplication is noted in a tally.
+and so does whatever is computed from it; in addition, every multiplication is counted in a tally.
 So the code whose cost is in question runs as it stands.
 """
 

@@ -1,17 +1,19 @@
 r"""A network with one hidden layer, written out: four parameters, four gradients, no modules.
 
-The model is :math:`\hat y = W_2\,\mathrm{relu}(W_1 x + b_1) + b_2` and what is minimised is
+The model is :math:`\hat y = W_2\,\mathrm{relu}(W_1 x + b_1) + b_2` and the objective is
 :math:`\mathcal J = \frac1N\sum_i\frac12\lVert\hat y^{(i)} - y^{(i)}\rVert^2
 + \frac\lambda2(\lVert W_1\rVert_F^2 + \lVert W_2\rVert_F^2)`. Every line of the gradient was
-derived by hand for exactly this model. That is how to learn it, and why nobody should go on in this
-way: see `mlpbook.scratch.layers` for the same mathematics in parts that can be exchanged.
+derived by hand for this one model. That teaches how it works, but it does not scale to other
+models: `mlpbook.scratch.layers` has the same mathematics in exchangeable parts. `forward` and
+`backward` trust their arguments; `objective`, `gradients` and `descend` check them.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
+from mlpbook.shared import Array
 from mlpbook.shared.initializers import Initializer, he_normal
 from mlpbook.shared.validation import check_matrix, check_number, check_positive_int
 
@@ -19,6 +21,7 @@ __all__ = [
     "Descent",
     "Objective",
     "Parameters",
+    "backward",
     "descend",
     "forward",
     "gradients",
@@ -26,7 +29,6 @@ __all__ = [
     "objective",
 ]
 
-Array = NDArray[Any]
 Cache = tuple[Array, Array]
 
 
@@ -40,7 +42,7 @@ class Parameters(NamedTuple):
 
 
 class Objective(NamedTuple):
-    """The two terms of the objective, and their sum: three numbers that must not be confused."""
+    """The two terms of the objective, and their sum."""
 
     data: float
     penalty: float
@@ -48,7 +50,7 @@ class Objective(NamedTuple):
 
 
 class Descent(NamedTuple):
-    r"""What `descend` leaves: the last parameters, and the objective's terms along the way.
+    r"""The result of `descend`: the last parameters, and the objective's terms along the way.
 
     ``descend(params, X, Y, lr=, n_steps=, weight_decay=)`` takes the start (which it does not
     change), a batch X (N, D) with targets Y (N, D_out), the learning rate :math:`\eta > 0`, the
@@ -98,14 +100,40 @@ def initialize(
     return Parameters(W1, np.zeros(n_hidden, dtype=dtype), W2, np.zeros(n_out, dtype=dtype))
 
 
-def forward(params: Parameters, X: ArrayLike) -> tuple[Array, Cache]:
+def forward(params: Parameters, X: Array) -> tuple[Array, Cache]:
     """Return predictions (N, D_out), and (Z, A), both (N, H)."""
-    W1, b1, W2, b2 = _check_parameters(params)
-    X = check_matrix(X, "X", n_features=W1.shape[1])  # (N, D)
+    W1, b1, W2, b2 = params
     Z = X @ W1.T + b1  # (N, D) (D, H) + (H,) = (N, H)
     A = np.maximum(Z, 0)  # (N, H)
     Y_hat = A @ W2.T + b2  # (N, H) (H, D_out) + (D_out,)
     return Y_hat, (Z, A)
+
+
+def backward(
+    params: Parameters,
+    X: Array,
+    Y: Array,
+    Y_hat: Array,
+    cache: Cache,
+    weight_decay: float,
+) -> Parameters:
+    """Return the parameters' adjoints (eq-twolayer-backward)."""
+    (Z, A), W1, W2 = cache, params.W1, params.W2
+
+    # Output layer
+    dY_hat = (Y_hat - Y) / len(Y)  # (N, D_out)
+    dW2 = dY_hat.T @ A  # (D_out, N) (N, H) = (D_out, H)
+    db2 = dY_hat.sum(axis=0)  # (D_out,)
+    dA = dY_hat @ W2  # (N, D_out) (D_out, H) = (N, H)
+
+    # Hidden layer
+    dZ = dA * (Z > 0)  # (N, H)
+    dW1 = dZ.T @ X  # (H, N) (N, D) = (H, D)
+    db1 = dZ.sum(axis=0)  # (H,)
+
+    # The penalty: weights only
+    dW1, dW2 = dW1 + weight_decay * W1, dW2 + weight_decay * W2
+    return Parameters(dW1, db1, dW2, db2)
 
 
 def objective(
@@ -133,43 +161,18 @@ def objective(
     >>> objective(params, [[1.0], [-1.0]], [[0.0], [2.0]], weight_decay=0.5)
     Objective(data=1.25, penalty=0.5, total=1.75)
     """
+    X, Y, weight_decay = _check(params, X, Y, weight_decay)
     Y_hat, _ = forward(params, X)
-    n_samples, n_out = Y_hat.shape
-    Y = check_matrix(Y, "Y", n_out, n_samples=n_samples)
-    check_number(weight_decay, "weight_decay", low=0)
-    data = float(((Y_hat - Y) ** 2).sum() / (2 * n_samples))
-    penalty = float(weight_decay / 2 * ((params.W1**2).sum() + (params.W2**2).sum()))
-    return Objective(data, penalty, data + penalty)
+    return _objective(params, Y_hat, Y, weight_decay)
 
 
 def gradients(
-    params: Parameters,
-    X: ArrayLike,
-    Y: ArrayLike,
-    *,
-    weight_decay: float = 0.0,
+    params: Parameters, X: ArrayLike, Y: ArrayLike, *, weight_decay: float = 0.0
 ) -> Parameters:
-    """Return the parameters' adjoints (eq-twolayer-backward)."""
-    Y_hat, (Z, A) = forward(params, X)
-    n_samples, n_out = Y_hat.shape
-    X, W1, W2 = check_matrix(X, "X"), params.W1, params.W2
-    Y = check_matrix(Y, "Y", n_out, n_samples=n_samples)
-    check_number(weight_decay, "weight_decay", low=0)
-
-    # Output layer
-    dY_hat = (Y_hat - Y) / n_samples  # (N, D_out)
-    dW2 = dY_hat.T @ A  # (D_out, N) (N, H) = (D_out, H)
-    db2 = dY_hat.sum(axis=0)  # (D_out,)
-    dA = dY_hat @ W2  # (N, D_out) (D_out, H) = (N, H)
-
-    # Hidden layer
-    dZ = dA * (Z > 0)  # (N, H)
-    dW1 = dZ.T @ X  # (H, N) (N, D) = (H, D)
-    db1 = dZ.sum(axis=0)  # (H,)
-
-    # The penalty: weights only
-    dW1, dW2 = dW1 + weight_decay * W1, dW2 + weight_decay * W2
-    return Parameters(dW1, db1, dW2, db2)
+    """Return the parameters' adjoints for a batch that may need a check."""
+    X, Y, weight_decay = _check(params, X, Y, weight_decay)
+    Y_hat, cache = forward(params, X)
+    return backward(params, X, Y, Y_hat, cache, weight_decay)
 
 
 @np.errstate(over="ignore", invalid="ignore")  # checked below
@@ -183,29 +186,41 @@ def descend(
     weight_decay: float = 0.0,
 ) -> Descent:
     """Take steps of gradient descent (def-twolayer-descent)."""
-    check_number(lr, "lr", low=0, low_open=True)
-    check_positive_int(n_steps, "n_steps")
-    log = [objective(params, X, Y, weight_decay=weight_decay)]
+    X, Y, weight_decay = _check(params, X, Y, weight_decay)
+    lr = check_number(lr, "lr", low=0, low_open=True)
+    n_steps = check_positive_int(n_steps, "n_steps")
+    Y_hat, cache = forward(params, X)
+    log = [_objective(params, Y_hat, Y, weight_decay)]
     for _ in range(n_steps):
-        grads = gradients(params, X, Y, weight_decay=weight_decay)
+        grads = backward(params, X, Y, Y_hat, cache, weight_decay)
         pairs = zip(params, grads, strict=True)
         params = Parameters(*(p - lr * g for p, g in pairs))
-        log += [objective(params, X, Y, weight_decay=weight_decay)]
+        Y_hat, cache = forward(params, X)
+        log += [_objective(params, Y_hat, Y, weight_decay)]
         _check_finite(log, lr)
     return Descent(params, *np.array(log).T)
 
 
+def _objective(params: Parameters, Y_hat: Array, Y: Array, weight_decay: float) -> Objective:
+    """Return the terms of the objective, for predictions Y_hat (N, D_out)."""
+    data = float(((Y_hat - Y) ** 2).sum() / (2 * len(Y)))
+    penalty = float(weight_decay / 2 * ((params.W1**2).sum() + (params.W2**2).sum()))
+    return Objective(data, penalty, data + penalty)
+
+
 def _check_finite(log: list[Objective], lr: float) -> None:
-    """Stop a descent that has diverged, and say where."""
+    """Stop a descent that has diverged, and name the step."""
     if not np.isfinite(log[-1].total):
         raise FloatingPointError(
-            f"descent must stay finite, but diverged at step {len(log) - 1}: the last finite "
-            f"objective was {log[-2].total:.4g}, the learning rate {lr:g}. Use a smaller rate."
+            f"descent diverged at step {len(log) - 1}: the last finite objective was "
+            f"{log[-2].total:.4g}, the learning rate {lr:g}. Use a smaller rate."
         )
 
 
-def _check_parameters(params: Parameters) -> Parameters:
-    """Refuse shapes that do not fit together: some of them would broadcast."""
+def _check(
+    params: Parameters, X: ArrayLike, Y: ArrayLike, weight_decay: float
+) -> tuple[Array, Array, float]:
+    """Validate and return X, Y and weight_decay; some wrong shapes would broadcast."""
     shapes = [np.shape(p) for p in params]
     n_hidden, n_out = shapes[0][:1], shapes[2][:1]
     if list(map(len, shapes)) != [2, 1, 2, 1] or shapes[1:] != [n_hidden, n_out + n_hidden, n_out]:
@@ -213,4 +228,6 @@ def _check_parameters(params: Parameters) -> Parameters:
             "W1, b1, W2, b2 must have shapes (H, D), (H,), (D_out, H), (D_out,), "
             f"got {', '.join(map(str, shapes))}. Draw them with initialize()."
         )
-    return params
+    X = check_matrix(X, "X", n_features=shapes[0][1])
+    Y = check_matrix(Y, "Y", n_out[0], n_samples=len(X))
+    return X, Y, check_number(weight_decay, "weight_decay", low=0)

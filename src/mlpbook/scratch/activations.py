@@ -25,7 +25,6 @@ __all__ = [
     "leaky_relu",
     "leaky_relu_prime",
     "log_sigmoid",
-    "log_sigmoid_prime",
     "relu",
     "relu_prime",
     "sigmoid",
@@ -219,15 +218,6 @@ def log_sigmoid(x: Array) -> Array:
     return -softplus(-_floating(x))
 
 
-def log_sigmoid_prime(x: Array) -> Array:
-    r"""Derivative of :math:`\log\sigma`: :math:`\sigma(-x)`.
-
-    >>> log_sigmoid_prime(np.array([0.0]))
-    array([0.5])
-    """
-    return sigmoid(-_floating(x))
-
-
 def silu(x: Array) -> Array:
     r"""SiLU or swish, :math:`x\,\sigma(x)` (Elfwing et al. 2018, doi 10.1016/j.neunet.2017.12.012).
 
@@ -266,7 +256,7 @@ def _normal_density(x: Array) -> Array:
 def gelu(x: Array) -> Array:
     r"""Gaussian error linear unit, :math:`x\,\Phi(x)` (Hendrycks & Gimpel 2016), exact.
 
-    NumPy has no error function, so this one goes through Python's: right, not fast.
+    NumPy has no error function, so Python's is called once per entry: accurate, but slow.
 
     >>> gelu(np.array([-1000.0, 0.0, 1000.0])) + 0.0
     array([   0.,    0., 1000.])

@@ -4,19 +4,19 @@ Every layer has ``forward(X)`` for a batch of rows and ``backward(dZ)``, which t
 the output into the adjoint of the input: a vector-Jacobian product for the whole batch at once. A
 layer with parameters also stores their adjoints, in ``dW`` and ``db``, of the parameters' shapes.
 
-A layer keeps what its last forward pass saw. So call backward after the forward pass it belongs to,
-and do not use one layer twice in a network.
+A layer keeps what its last forward pass saw. So call backward right after the forward pass that it
+belongs to, and use no layer twice in a network.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from mlpbook.scratch import activations
 from mlpbook.scratch.activations import Elementwise
+from mlpbook.shared import Array
 from mlpbook.shared.initializers import Initializer, he_normal
 from mlpbook.shared.validation import check_number, check_rng
 
@@ -37,11 +37,9 @@ __all__ = [
     "Tanh",
 ]
 
-Array = NDArray[np.floating[Any]]
-
 
 class Layer:
-    """What all layers have in common: no parameters unless they say so.
+    """The interface of a layer; by default it has no parameters.
 
     Attributes
     ----------
@@ -50,9 +48,9 @@ class Layer:
     state : tuple of str
         The attributes that are not learned but belong to the trained layer, such as running means.
     training : bool
-        Whether the layer is being trained, for those that then behave otherwise.
+        Whether the layer is in training, for layers that behave differently in evaluation.
     n_in, n_out : int or None
-        Widths of input and output; None where any will do.
+        Widths of input and output; None where any width is possible.
     """
 
     names: ClassVar[tuple[str, ...]] = ()
@@ -68,7 +66,7 @@ class Layer:
         raise NotImplementedError
 
     def backward_parameters(self, dZ: Array) -> None:
-        """Set the parameters' adjoints alone: all that is asked of a network's first layer."""
+        """Set the parameters' adjoints only: a network's first layer needs no more."""
         self.backward(dZ)
 
     def parameters(self) -> list[Array]:
@@ -80,24 +78,24 @@ class Layer:
         return [getattr(self, f"d{name}") for name in self.names]
 
     def leaves(self) -> list["Layer"]:
-        """Return the layers that do the work: the layer itself, unless it is made of others."""
+        """Return the layers inside a layer that is made of others, or else the layer itself."""
         return [self]
 
     def train(self) -> Self:
-        """Turn to training: dropout drops, normalization uses the batch. Return the layer."""
+        """Switch to training (dropout drops, normalization uses the batch); return the layer."""
         for leaf in self.leaves():
             leaf.training = True
         return self
 
     def eval(self) -> Self:
-        """Turn to evaluation: each sample by itself, and no randomness. Return the layer."""
+        """Switch to evaluation (each sample by itself, no randomness); return the layer."""
         for leaf in self.leaves():
             leaf.training = False
         return self
 
     @property
     def n_in(self) -> int | None:
-        """Width of the input, None if any will do."""
+        """Width of the input, None if any is possible."""
         return None
 
     @property
@@ -155,20 +153,17 @@ class Linear(Layer):
     def forward(self, X: Array) -> Array:
         """Return X W^T + b, (N, n_out), for X of shape (N, n_in)."""
         self._X = X
-        Z: Array = np.dot(X, self.W.T)
-        Z += self.b
-        return Z
+        return X @ self.W.T + self.b
 
     def backward(self, dZ: Array) -> Array:
         """Set dW and db; return dX (N, n_in), from dZ (N, n_out)."""
         self.backward_parameters(dZ)
-        dX: Array = np.dot(dZ, self.W)
-        return dX
+        return np.dot(dZ, self.W)  # as dZ @ W, which is slow where n_out = 1
 
     def backward_parameters(self, dZ: Array) -> None:
         """Set dW (n_out, n_in) and db (n_out,), from dZ (N, n_out)."""
-        np.dot(dZ.T, self._X, out=self.dW)
-        np.dot(_ones(len(dZ), dZ.dtype), dZ, out=self.db)  # dZ.sum(axis=0), but faster
+        self.dW = dZ.T @ self._X
+        self.db = dZ.sum(axis=0)
 
     @property
     def n_in(self) -> int:
@@ -179,14 +174,6 @@ class Linear(Layer):
     def n_out(self) -> int:
         """Width of the output."""
         return len(self.W)
-
-
-@lru_cache(maxsize=8)
-def _ones(n: int, dtype: np.dtype[Any]) -> Array:
-    """Return n ones: the same array again and again, since every step of training asks for it."""
-    ones = np.ones(n, dtype)
-    ones.flags.writeable = False
-    return ones
 
 
 class Activation(Layer):
@@ -233,13 +220,12 @@ class ReLU(Activation):
 
     def forward(self, X: Array) -> Array:
         """Return the positive part of each entry of X, in its shape."""
-        self._A = np.maximum(X, np.zeros(X.shape, X.dtype))  # faster than with the number 0
+        self._A = np.maximum(X, 0)
         return self._A
 
     def backward(self, dZ: Array) -> Array:
         """Pass the adjoint dZ where the last output was positive."""
-        slope = (self._A > 0).astype(dZ.dtype)
-        return dZ * slope
+        return dZ * (self._A > 0)
 
 
 class LeakyReLU(Activation):
@@ -269,7 +255,7 @@ class Sigmoid(Activation):
 
     def backward(self, dZ: Array) -> Array:
         """Multiply the adjoint dZ by the slope at the last output, entry by entry."""
-        return np.asarray(dZ * (self._A * (1 - self._A)))
+        return dZ * self._A * (1 - self._A)
 
 
 class Tanh(Activation):
@@ -285,9 +271,7 @@ class Tanh(Activation):
 
     def backward(self, dZ: Array) -> Array:
         """Multiply the adjoint dZ by the slope at the last output, entry by entry."""
-        slope: Array = 1 - np.square(self._A)
-        slope *= dZ
-        return slope
+        return dZ * (1 - self._A**2)
 
 
 class Softplus(Activation):
@@ -323,7 +307,7 @@ class Dropout(Layer):
     p : float
         Probability in [0, 1) of dropping an entry.
     rng : numpy.random.Generator
-        Source of the draws, one an entry in every forward pass of training.
+        Source of the draws, one per entry in every forward pass of training.
 
     Raises
     ------
@@ -348,8 +332,8 @@ class Dropout(Layer):
         self._factor: Array | None = None
         if not self.training:
             return X
-        self._factor = (self.rng.random(X.shape) >= self.p).astype(X.dtype)
-        self._factor /= 1 - self.p
+        kept = self.rng.random(X.shape) >= self.p
+        self._factor = kept.astype(X.dtype) / (1 - self.p)
         return X * self._factor
 
     def backward(self, dZ: Array) -> Array:
@@ -358,9 +342,9 @@ class Dropout(Layer):
 
 
 class Residual(Layer):
-    r"""Layers with a way around them, :math:`X + F(X)` (He et al. 2016, arXiv 1512.03385).
+    r"""Layers with a skip connection, :math:`X + F(X)` (He et al. 2016, arXiv 1512.03385).
 
-    The adjoint takes both ways: :math:`\bar X = \bar Y + J_F^\top \bar Y`.
+    The adjoint takes both paths: :math:`\bar X = \bar Y + J_F^\top \bar Y`.
 
     Parameters
     ----------
@@ -383,22 +367,22 @@ class Residual(Layer):
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.layers = list(layers)
         if not self.layers:
-            raise ValueError("layers is empty: expected at least one Layer. Pass [Linear(...)].")
+            raise ValueError("layers must hold at least one Layer, got none.")
 
     def forward(self, X: Array) -> Array:
-        """Return X plus what the layers make of it, in its shape."""
+        """Return X + F(X), in the shape of X."""
         F = X
         for layer in self.layers:
             F = layer.forward(F)
         if F.shape != X.shape:
             raise ValueError(
                 f"F(X) must have the shape of X, {X.shape}, got {F.shape}. "
-                "The layers around which X goes must keep the width."
+                "The layers inside a Residual must keep the width."
             )
         return X + F
 
     def backward(self, dZ: Array) -> Array:
-        """Return the adjoint dZ plus what comes back through the layers."""
+        """Return dZ plus its adjoint through the layers."""
         dF = dZ
         for layer in reversed(self.layers):
             dF = layer.backward(dF)
@@ -413,5 +397,5 @@ class Residual(Layer):
         return [g for layer in self.layers for g in layer.gradients()]
 
     def leaves(self) -> list[Layer]:
-        """Return the layers inside, and those inside them."""
+        """Return the layers inside, including those nested in them."""
         return [leaf for layer in self.layers for leaf in layer.leaves()]

@@ -1,28 +1,25 @@
 r"""The network: layers in a row.
 
 Forward is a loop over the layers, backward is the same loop in reverse. Nothing else is needed,
-because each layer knows its own vector-Jacobian product. All parameters are views of one vector,
-``parameters().flat``, and their adjoints of another, in the same order.
+because each layer knows its own vector-Jacobian product.
 """
 
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
 from mlpbook.scratch.layers import Layer, Linear, ReLU
-from mlpbook.scratch.parameters import Views
+from mlpbook.shared import Array
 from mlpbook.shared.files import check_state, read_state, write_state
 from mlpbook.shared.initializers import Initializer, he_normal
-from mlpbook.shared.validation import check_array, check_matrix, check_sizes
+from mlpbook.shared.validation import check_matrix, check_sizes
 
 __all__ = ["MLP", "Sequential"]
-
-Array = NDArray[np.floating[Any]]
 
 
 class Sequential:
@@ -31,14 +28,13 @@ class Sequential:
     Parameters
     ----------
     layers : sequence of Layer
-        First layer first; each stands in the network once.
+        First layer first; no layer twice.
 
     Raises
     ------
     TypeError, ValueError
-        If there are no layers, one is not a Layer or stands there twice, widths do not follow on
-        one another, or parameters differ in dtype; in a forward pass, if X is not a finite matrix
-        with as many columns as the first layer takes.
+        If there are no layers, one is not a Layer or occurs twice, or the widths do not match; in
+        a call, if X is not a finite matrix with as many columns as the first layer takes.
 
     Notes
     -----
@@ -51,16 +47,16 @@ class Sequential:
     >>> model = Sequential([Linear(4, 3, rng=rng), ReLU(), Linear(3, 2, rng=rng)])
     >>> model(np.zeros((5, 4))).shape
     (5, 2)
-    >>> model.parameters().flat.shape  # 3*4 + 3 + 2*3 + 2
-    (23,)
+    >>> model.n_parameters  # 3*4 + 3 + 2*3 + 2
+    23
     """
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.layers = list(layers)
-        self._flatten()
+        _check_layers(self.layers)
 
     def __call__(self, X: ArrayLike) -> Array:
-        """Return the outputs (N, n_L) for a batch X (N, n_0)."""
+        """Return the outputs (N, n_L) for a batch X (N, n_0) that may need a check."""
         return self.forward(self._check_input(X))
 
     def forward(self, X: Array) -> Array:
@@ -71,7 +67,6 @@ class Sequential:
 
     def backward(self, dY: Array, *, input_gradient: bool = True) -> Array:
         """Pass the output's adjoint (N, n_L) back through all layers; return the input's."""
-        dY = np.asarray(dY, self._gradients.flat.dtype)
         for layer in reversed(self.layers[1:]):
             dY = layer.backward(dY)
         if input_gradient:
@@ -80,34 +75,32 @@ class Sequential:
         return dY
 
     def train(self) -> Self:
-        """Turn to training (where a network starts); return the network."""
-        return self._set_training(True)
+        """Switch to training (as a new network is); return the network."""
+        for layer in self.layers:
+            layer.train()
+        return self
 
     def eval(self) -> Self:
-        """Turn to evaluation: no dropout, running statistics; return the network."""
-        return self._set_training(False)
+        """Switch to evaluation: no dropout, running statistics; return the network."""
+        for layer in self.layers:
+            layer.eval()
+        return self
 
-    def parameters(self) -> Views:
-        """Return [W_1, b_1, ..., W_L, b_L], views of one vector: ``parameters().flat``."""
-        if [*map(id, self._arrays())] != [*map(id, self._parameters)]:
-            self._flatten()  # somebody put another array, or another layer, in the place of one
-        return self._parameters
+    def parameters(self) -> list[Array]:
+        """Return [W_1, b_1, ..., W_L, b_L], the layers' own arrays."""
+        return [p for layer in self.layers for p in layer.parameters()]
 
-    def gradients(self) -> Views:
+    def gradients(self) -> list[Array]:
         """Return the adjoints of the parameters from the last backward pass, in their order."""
-        return self._gradients
+        return [g for layer in self.layers for g in layer.gradients()]
 
-    def set_parameters(self, values: ArrayLike | Sequence[ArrayLike]) -> None:
-        """Overwrite all parameters, in place.
-
-        Parameters
-        ----------
-        values : array (n_parameters,), or a sequence of arrays of the parameters' shapes
+    def set_parameters(self, values: Sequence[ArrayLike]) -> None:
+        """Overwrite all parameters, in place, with arrays of their shapes.
 
         Raises
         ------
         TypeError, ValueError
-            If the shapes differ or a number is not finite; then nothing has changed.
+            If a shape differs or a number is not finite; then nothing has changed.
 
         Examples
         --------
@@ -116,32 +109,18 @@ class Sequential:
         >>> model([[1, 1]])
         array([[12.]])
         """
-        theta = self.parameters()
-        if not isinstance(values, np.ndarray):
-            shapes = [np.shape(value) for value in values]  # type: ignore[union-attr]
-            if shapes != list(theta.shapes):
-                raise ValueError(
-                    f"values must have the parameters' shapes {list(theta.shapes)}, got {shapes}. "
-                    "Pass one array for each parameter, or all of them as one vector."
-                )
-            values = np.concatenate([np.ravel(value) for value in values])  # type: ignore[union-attr]
-        values = check_array(values)
-        if values.shape != theta.flat.shape:
-            raise ValueError(
-                f"values must have shape {theta.flat.shape}, one number for each parameter, got "
-                f"{values.shape}. Or pass a list of arrays."
-            )
-        theta.flat[...] = values
+        names = list(self.named_parameters())
+        if len(values) != len(names):
+            raise ValueError(f"values must hold {len(names)} arrays, got {len(values)}.")
+        self._overwrite(self.named_parameters(), dict(zip(names, values, strict=True)))
 
     def named_parameters(self) -> dict[str, Array]:
         """Return the parameters by name: W1, b1, W2, b2, and so on."""
-        self.parameters()
         return dict(self._named("names"))
 
     def state_dict(self) -> dict[str, Array]:
         """Return copies of all parameters and running statistics, by name."""
-        named = {**self.named_parameters(), **dict(self._named("state"))}
-        return {name: array.copy() for name, array in named.items()}
+        return {name: array.copy() for name, array in self._state().items()}
 
     def load_state_dict(self, state: Mapping[str, ArrayLike]) -> None:
         """Overwrite parameters and running statistics, in place, by what `state_dict` returned.
@@ -159,41 +138,38 @@ class Sequential:
         >>> bool((a([[1, 2]]) == b([[1, 2]])).all())
         True
         """
-        mine = {**self.named_parameters(), **dict(self._named("state"))}
-        checked = check_state(state, {name: array.shape for name, array in mine.items()})
-        for name, array in mine.items():
-            array[...] = checked[name]
+        self._overwrite(self._state(), state)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write parameters and running statistics to a file, in NumPy's format ``.npz``.
+        """Write parameters and running statistics to a file in NumPy's format ``.npz``.
 
-        The PyTorch half reads it, too, into the network of the same layers.
+        The PyTorch half can read it into a network of the same layers.
         """
         write_state(path, self.state_dict())
 
     def load(self, path: str | os.PathLike[str]) -> None:
         """Read parameters and running statistics that `save` of either half wrote.
 
-        Nothing in the file is executed: pickled objects are refused. The file's numbers are cast
-        to the dtype of the network.
+        Nothing in the file is executed: pickled objects are refused. The numbers are cast to the
+        dtype of the network.
 
         Raises
         ------
         OSError
             If there is no such file.
         TypeError, ValueError
-            If it is not such a file, or another network's; then nothing has changed.
+            If it is another kind of file, or another network's; then nothing has changed.
         """
         self.load_state_dict(read_state(path))
 
     @property
     def n_parameters(self) -> int:
-        """The number of numbers to learn."""
-        return self.parameters().flat.size
+        """The number of learnable numbers."""
+        return sum(p.size for p in self.parameters())
 
     @property
     def n_in(self) -> int | None:
-        """Width of the input, None if any will do."""
+        """Width of the input, None if any is possible."""
         return next((leaf.n_in for leaf in self._leaves() if leaf.n_in is not None), None)
 
     @property
@@ -203,18 +179,12 @@ class Sequential:
         return widths[-1] if widths else None
 
     def _leaves(self) -> list[Layer]:
-        """Return the layers that hold parameters, whatever they are wrapped in."""
         return [leaf for layer in self.layers for leaf in layer.leaves()]
 
-    def _set_training(self, training: bool) -> Self:
-        for leaf in self._leaves():
-            leaf.training = training
-        return self
-
     def _check_input(self, X: ArrayLike) -> Array:
-        """Return X as a matrix of the parameters' dtype, or say what is wrong with it."""
+        """Validate X and return it as a matrix of the parameters' dtype."""
         X = check_matrix(X, "X", n_features=self.n_in)
-        return X.astype(self._parameters.flat.dtype, copy=False)
+        return X.astype(np.result_type(*(self.parameters() or [X])), copy=False)
 
     def _named(self, kind: str) -> Iterator[tuple[str, Array]]:
         """Yield parameters ("names") or running statistics ("state"), with their numbered names."""
@@ -224,30 +194,13 @@ class Sequential:
                 count[name] += 1
                 yield f"{name}{count[name]}", getattr(leaf, name)
 
-    def _arrays(self) -> list[Array]:
-        return [array for leaf in self._leaves() for array in leaf.parameters()]
+    def _state(self) -> dict[str, Array]:
+        return {**self.named_parameters(), **dict(self._named("state"))}
 
-    def _flatten(self) -> None:
-        """Move all parameters into one vector, and their adjoints into another."""
-        _check_layers(self.layers)
-        arrays = self._arrays()
-        dtype = np.result_type(*arrays) if arrays else np.dtype(np.float64)
-        shapes = tuple(array.shape for array in arrays)  # one for both: quickly compared
-        flat = np.concatenate([np.zeros(0, dtype), *(array.ravel() for array in arrays)])
-        self._parameters, self._gradients = Views(flat, shapes), Views(np.zeros_like(flat), shapes)
-        self._attach()
-
-    def _attach(self) -> None:
-        """Give the layers the views as their attributes."""
-        slots = [(leaf, name) for leaf in self._leaves() for name in leaf.names]
-        for (leaf, name), p, g in zip(slots, self._parameters, self._gradients, strict=True):
-            setattr(leaf, name, p)
-            setattr(leaf, f"d{name}", g)
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Make a copied or unpickled network's arrays views again."""
-        self.__dict__.update(state)
-        self._attach()
+    def _overwrite(self, mine: dict[str, Array], state: Mapping[str, ArrayLike]) -> None:
+        checked = check_state(state, {name: array.shape for name, array in mine.items()})
+        for name, array in mine.items():
+            array[...] = checked[name]
 
 
 class MLP(Sequential):
@@ -271,8 +224,8 @@ class MLP(Sequential):
     Raises
     ------
     ValueError
-        If fewer than two sizes are given or one is not positive; in a forward pass, if X is not a
-        finite matrix with :math:`n_0` columns.
+        If fewer than two sizes are given or one is not positive; in a call, if X is not a finite
+        matrix with :math:`n_0` columns.
 
     Examples
     --------
@@ -312,7 +265,7 @@ class MLP(Sequential):
 def _check_layers(layers: Sequence[Layer]) -> None:
     """Refuse what cannot be a network."""
     if not layers:
-        raise ValueError("layers is empty: expected at least one Layer. Pass [Linear(...)].")
+        raise ValueError("layers must hold at least one Layer, got none.")
     for layer in layers:
         if not isinstance(layer, Layer):
             raise TypeError(
@@ -326,12 +279,7 @@ def _check_layers(layers: Sequence[Layer]) -> None:
     for leaf in leaves:
         if width is not None and leaf.n_in not in (None, width):
             raise ValueError(
-                f"layers must follow on one another, got {type(leaf).__name__} of n_in={leaf.n_in} "
-                f"after a width of {width}. Give it n_in={width}."
+                f"each layer must fit the one before it, got {type(leaf).__name__} of "
+                f"n_in={leaf.n_in} after a width of {width}."
             )
         width = width if leaf.n_out is None else leaf.n_out
-    dtypes = sorted({str(p.dtype) for leaf in leaves for p in leaf.parameters()})
-    if len(dtypes) > 1:
-        raise ValueError(
-            f"layers must have one dtype, got {', '.join(dtypes)}. Pass dtype= to each of them."
-        )

@@ -13,21 +13,18 @@ the adjoint of :math:`\hat x` without its components along the constant vector a
 formula along one axis or the other.
 """
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from mlpbook.scratch.layers import Layer
+from mlpbook.shared import Array
 from mlpbook.shared.validation import check_number, check_positive_int
 
 __all__ = ["BatchNorm", "LayerNorm", "Normalization"]
 
-Array = NDArray[np.floating[Any]]
-
 
 class Normalization(Layer):
-    r"""What both normalizations have in common: a learned scale and shift for each feature.
+    r"""The part shared by both normalizations: a learned scale and shift for each feature.
 
     Attributes
     ----------
@@ -59,12 +56,12 @@ class Normalization(Layer):
         """Normalize, keep what backward needs, scale and shift."""
         self._per_s = 1 / np.sqrt(variance + self.eps)  # 1/s
         self._X_hat = (X - mean) * self._per_s
-        return np.asarray(self._X_hat * self.scale + self.shift)
+        return self._X_hat * self.scale + self.shift
 
     def _unscale(self, dY: Array) -> Array:
         """Set the adjoints of scale and shift; return that of the normalized input."""
-        np.sum(dY, axis=0, out=self.dshift)
-        np.sum(dY * self._X_hat, axis=0, out=self.dscale)
+        self.dshift = dY.sum(axis=0)
+        self.dscale = (dY * self._X_hat).sum(axis=0)
         return dY * self.scale
 
     def _unnormalize(self, dX_hat: Array, axis: int) -> Array:
@@ -72,8 +69,7 @@ class Normalization(Layer):
         X_hat = self._X_hat
         along_ones = dX_hat.mean(axis=axis, keepdims=True)
         along_X_hat = (dX_hat * X_hat).mean(axis=axis, keepdims=True)
-        dX = self._per_s * (dX_hat - along_ones - X_hat * along_X_hat)
-        return np.asarray(dX)
+        return self._per_s * (dX_hat - along_ones - X_hat * along_X_hat)
 
 
 class BatchNorm(Normalization):
@@ -103,8 +99,8 @@ class BatchNorm(Normalization):
     Raises
     ------
     ValueError
-        In a forward pass of training, if the batch has one sample, whose variance is no
-        information; if an option is out of its range.
+        In a forward pass of training, if the batch has one sample, whose variance says nothing;
+        if an option is out of its range.
 
     Examples
     --------
@@ -138,9 +134,9 @@ class BatchNorm(Normalization):
         n = len(X)
         if n < 2:
             raise ValueError(
-                "X must have at least 2 samples when a batch normalization "
-                "is trained, got 1. Use a batch size that leaves no single "
-                "sample over, or model.eval()."
+                "X must have at least 2 samples to train a batch normalization, "
+                "got 1. Use a batch size that leaves no single sample over, "
+                "or model.eval()."
             )
         mean, variance = X.mean(axis=0), X.var(axis=0)
         self.running_mean += self.momentum * (mean - self.running_mean)

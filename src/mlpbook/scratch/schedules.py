@@ -1,7 +1,7 @@
 r"""Learning-rate schedules: the rate :math:`\eta_t` as a function of the step t = 0, 1, 2, ...
 
-Each function here returns such a function. Before a step, ``optimizer.lr = schedule(t)`` is all
-there is to do; ``fit(..., schedule=schedule)`` does it. The rates are those of
+Each function here returns such a function. ``fit(..., schedule=schedule)`` sets
+``optimizer.lr = schedule(t)`` before every step. The rates are those of
 ``torch.optim.lr_scheduler``, whose objects count the steps themselves.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from mlpbook.shared.validation import check_number, check_positive_int
 
-__all__ = ["Schedule", "constant", "cosine", "linear_warmup", "step_decay"]
+__all__ = ["Schedule", "constant", "cosine", "linear_warmup"]
 
 Schedule = Callable[[int], float]
 """A learning rate for each step, counted from 0."""
@@ -26,35 +26,11 @@ def constant(lr: float) -> Schedule:
     return lambda t: lr
 
 
-def step_decay(lr: float, n_steps: int, *, factor: float = 0.1) -> Schedule:
-    r"""Return a staircase, :math:`\eta_t = \eta\, c^{\lfloor t / n \rfloor}`, as ``StepLR``.
-
-    Parameters
-    ----------
-    lr : float
-        The first rate, :math:`\eta`.
-    n_steps : int
-        Steps n from one fall to the next.
-    factor : float
-        :math:`c` in (0, 1], by which the rate falls.
-
-    Examples
-    --------
-    >>> schedule = step_decay(1.0, 10, factor=0.5)
-    >>> schedule(0), schedule(9), schedule(10), schedule(25)
-    (1.0, 1.0, 0.5, 0.25)
-    """
-    lr = check_number(lr, "lr", low=0, low_open=True)
-    n_steps = check_positive_int(n_steps, "n_steps")
-    factor = check_number(factor, "factor", low=0, high=1, low_open=True)
-    return lambda t: lr * factor ** (_step(t) // n_steps)
-
-
 def cosine(lr: float, n_steps: int, *, final: float = 0.0) -> Schedule:
     r"""Return half a cosine wave from `lr` down to `final`, as ``CosineAnnealingLR``.
 
     :math:`\eta_t = \eta_{end} + (\eta - \eta_{end})(1 + \cos(\pi t / n)) / 2` for
-    :math:`t \le n`. After that the rate stays at `final` (PyTorch's climbs again).
+    :math:`t \le n`. After that the rate stays at `final` (PyTorch's rises again).
 
     Parameters
     ----------
@@ -80,14 +56,14 @@ def cosine(lr: float, n_steps: int, *, final: float = 0.0) -> Schedule:
     final = check_number(final, "final", low=0, high=lr)
 
     def schedule(t: int) -> float:
-        progress = min(_step(t) / n_steps, 1.0)
+        progress = min(t / n_steps, 1.0)
         return final + (lr - final) * (1 + math.cos(math.pi * progress)) / 2
 
     return schedule
 
 
 def linear_warmup(schedule: Schedule, n_steps: int, *, start_factor: float = 0.01) -> Schedule:
-    r"""Return a schedule that first climbs, on a straight line, to the start of another.
+    r"""Return a schedule that first rises linearly to the start of another schedule.
 
     As ``LinearLR`` followed by the other in a ``SequentialLR``: the other begins at its own step
     0 when the warm-up is over.
@@ -95,9 +71,9 @@ def linear_warmup(schedule: Schedule, n_steps: int, *, start_factor: float = 0.0
     Parameters
     ----------
     schedule : callable
-        What follows, for example ``constant(0.1)``.
+        The schedule that follows, for example ``constant(0.1)``.
     n_steps : int
-        Steps of the climb.
+        Steps of the warm-up.
     start_factor : float
         The first rate, as a fraction in (0, 1] of ``schedule(0)``.
 
@@ -121,12 +97,8 @@ def linear_warmup(schedule: Schedule, n_steps: int, *, start_factor: float = 0.0
     start = check_number(start_factor, "start_factor", low=0, high=1, low_open=True)
 
     def warm(t: int) -> float:
-        if _step(t) >= n_steps:
+        if t >= n_steps:
             return schedule(t - n_steps)
         return schedule(0) * (start + (1 - start) * t / n_steps)
 
     return warm
-
-
-def _step(t: int) -> int:
-    return check_positive_int(t, "t", minimum=0)

@@ -1,28 +1,42 @@
 r"""Training: the loop that turns a loss into a fitted network.
 
-One pass over the shuffled data is an epoch; one batch of it makes one step. The loop below is the
-whole of it, and line for line the one in `mlpbook.pytorch.training`.
+`step` moves the parameters once, on one batch. `fit` makes one step per batch and passes over the
+shuffled data once per epoch. `mlpbook.pytorch.training` has the same lines; they differ only
+where the libraries do.
 """
 
-import math
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from mlpbook.checks.evaluation import error_rate
 from mlpbook.data import batches
 from mlpbook.scratch.losses import Loss
 from mlpbook.scratch.network import Sequential
-from mlpbook.scratch.optimizers import Optimizer, clip_gradient_norm
+from mlpbook.scratch.optimizers import Optimizer
 from mlpbook.scratch.schedules import Schedule
+from mlpbook.shared import Array
 from mlpbook.shared.history import History
-from mlpbook.shared.training_loop import EarlyStopping, check_options, divergence, progress_bar
+from mlpbook.shared.training_loop import TrainingRun
 from mlpbook.shared.validation import check_array, check_labels, check_matrix
 
-__all__ = ["fit"]
+__all__ = ["evaluate", "fit", "step"]
 
-Array = NDArray[np.floating[Any]]
+
+def step(model: Sequential, loss_fn: Loss, optimizer: Optimizer, X: Array, y: Array) -> float:
+    """Make one training step on a batch; return the loss before it. Arguments are not checked."""
+    loss = loss_fn.forward(model.forward(X), y)
+    model.backward(loss_fn.backward(), input_gradient=False)
+    optimizer.step(model.gradients())
+    return loss
+
+
+def evaluate(model: Sequential, loss_fn: Loss, X: Array, y: Array) -> tuple[float, float | None]:
+    """Return the loss and, for labels, the error rate of a model in evaluation mode."""
+    model.eval()
+    output = model.forward(X)
+    loss = loss_fn.forward(output, y)
+    error = (output.argmax(axis=1) != y).mean().item() if y.ndim == 1 else None
+    model.train()
+    return loss, error
 
 
 @np.errstate(all="ignore")  # a run that diverges ends with an error of its own
@@ -37,13 +51,11 @@ def fit(
     batch_size: int,
     rng: np.random.Generator,
     schedule: Schedule | None = None,
-    max_norm: float | None = None,
     validation: tuple[ArrayLike, ArrayLike] | None = None,
     patience: int | None = None,
     progress: bool = False,
-    history: History | None = None,
 ) -> History:
-    """Train a network by mini-batch descent and return what happened.
+    """Train a network by mini-batch descent and return the losses.
 
     Parameters
     ----------
@@ -53,36 +65,33 @@ def fit(
         Inputs; converted to the model's dtype.
     y : array_like (n_samples,) of int, or (n_samples, n_out) of float
         Class labels, or targets.
-    epochs, batch_size : int
-        Passes over the data; samples a step (the last batch of an epoch may be smaller).
+    epochs : int
+        Number of passes over the data.
+    batch_size : int
+        Samples per step; the last batch of an epoch may be smaller.
     rng : numpy.random.Generator
-        Shuffles the data anew in every epoch.
+        Shuffles the data in every epoch.
     schedule : callable, optional
-        The learning rate of each step, from its number: see `mlpbook.scratch.schedules`. Steps
-        are counted from 0 over the whole `history`. Left out, the optimizer's own rate stays.
-    max_norm : float, optional
-        Clips the norm of the gradient: see `clip_gradient_norm`.
+        The learning rate of each step, counted from 0: see `mlpbook.scratch.schedules`. By
+        default, the optimizer's own rate stays.
     validation : pair (X, y), optional
         Held-out data, evaluated after every epoch.
     patience : int, optional
-        Stops when the validation loss has not fallen below its lowest for so many epochs. Needs
-        `validation`; at the end the network gets back the parameters of its best epoch.
+        Number of epochs without a new lowest validation loss after which training stops. The
+        network then gets back the parameters of its best epoch.
     progress : bool
         Whether to draw a progress bar, on standard error.
-    history : History, optional
-        Appended to: pass one to keep the record of a run that you interrupt, or to continue a run.
 
     Returns
     -------
     History
         Per epoch, the mean of the batch losses weighted by batch size (measured while the model
-        changes), and the validation loss and error; of a loss with reduction "sum", both are
-        divided by the number of samples. The network is left in evaluation mode.
+        changes), and the validation loss and error. The network is left in evaluation mode.
 
     Raises
     ------
     ValueError, TypeError
-        If the data do not fit the model; before any weight has changed.
+        If the data do not fit the model; before any parameter has changed.
     FloatingPointError
         If training diverges: names epoch, loss and learning rate.
 
@@ -99,67 +108,43 @@ def fit(
     >>> history.train_loss[-1] < history.train_loss[0]
     True
     """
-    X, y = _check_data(model, loss_fn, X, y)
+    X, y = check_data(model, loss_fn, X, y)
     if validation is not None:
-        validation = _check_data(model, loss_fn, *validation)
-    check_options(epochs, batch_size, rng, max_norm, patience, validation)
-    if [*map(id, optimizer.parameters)] != [*map(id, model.parameters())]:
-        raise ValueError(
-            "optimizer must be over this model's parameters, got one over others. "
-            "Make it from model.parameters(), after the last change of a layer."
-        )
-    history = History() if history is None else history
-    stopping, theta = EarlyStopping(patience), model.parameters().flat
-    summed = loss_fn.reduction == "sum"
+        validation = check_data(model, loss_fn, *validation)
+    check_optimizer(model, optimizer)
+    watch = {"validation": validation, "patience": patience, "progress": progress}
+    run = TrainingRun(epochs, batch_size, rng, **watch)
     model.train()
-    for epoch in progress_bar(epochs, history, show=progress):
-        total = 0.0
+    for _ in run.epochs():
         for batch in batches(len(X), batch_size, rng=rng):
             if schedule is not None:
-                optimizer.lr = schedule(len(history.batch_loss))
-            X_batch, y_batch = X.take(batch, axis=0), y.take(batch, axis=0)  # X[batch], but faster
-            loss = loss_fn.forward(model.forward(X_batch), y_batch)
-            if not math.isfinite(loss):
-                raise divergence(epoch, history, optimizer.lr)
-            model.backward(loss_fn.backward(), input_gradient=False)
-            if max_norm is not None:
-                clip_gradient_norm(model.gradients(), max_norm)
-            optimizer.step(model.gradients())
-            history.batch_loss.append(loss)
-            total += loss if summed else loss * len(batch)
-        history.train_loss.append(total / len(X))
+                optimizer.lr = schedule(run.n_steps)
+            X_batch, y_batch = X.take(batch, axis=0), y.take(batch, axis=0)  # X[batch], y[batch]
+            loss = step(model, loss_fn, optimizer, X_batch, y_batch)
+            run.record(loss, n_samples=len(batch), lr=optimizer.lr)
         if validation is not None:
-            model.eval()
-            output = model.forward(validation[0])
-            loss = loss_fn.forward(output, validation[1])
-            if not math.isfinite(loss):
-                raise divergence(epoch, history, optimizer.lr)
-            history.validation_loss.append(loss / len(output) if summed else loss)
-            if validation[1].ndim == 1:
-                history.validation_error.append(error_rate(output.argmax(axis=1), validation[1]))
-            if stopping.is_over(loss, model.state_dict):
-                break
-            model.train()
-    if not math.isfinite(np.dot(theta, theta)):  # no loss has seen the last step
-        raise divergence(epoch, history, optimizer.lr)
-    model.eval()
-    if stopping.state is not None:
-        model.load_state_dict(stopping.state)
-    return history
+            loss, error = evaluate(model, loss_fn, *validation)
+            run.record_validation(loss, error, model=model, lr=optimizer.lr)
+    return run.finish(model, lr=optimizer.lr)
 
 
-def _check_data(
-    model: Sequential, loss_fn: Loss, X: ArrayLike, y: ArrayLike
-) -> tuple[Array, NDArray[Any]]:
-    """Return inputs and targets that fit the model and the loss, or say what does not."""
-    if loss_fn.reduction == "none":
-        raise ValueError('loss_fn must return a number, got reduction "none". Use "mean".')
-    dtype = model.parameters().flat.dtype
+def check_data(model: Sequential, loss_fn: Loss, X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
+    """Validate inputs and targets for `fit`; return them as arrays of the model's dtype."""
+    dtype = np.result_type(*(model.parameters() or [np.float64]))
     X = check_matrix(X, "X", model.n_in).astype(dtype, copy=False)
-    n_out = X.shape[1] if model.n_out is None else model.n_out
+    n_out = model.n_out or X.shape[1]
     if check_array(y, "y").ndim == 1:
         y = check_labels(y, len(X), n_out)
     else:
         y = check_matrix(y, "y", n_out, n_samples=len(X)).astype(dtype, copy=False)
-    loss_fn.check(np.zeros((len(X), n_out)), y)
+    loss_fn.check(np.zeros((len(X), n_out), dtype), y)
     return X, y
+
+
+def check_optimizer(model: Sequential, optimizer: Optimizer) -> None:
+    """Require that the optimizer holds the model's own parameters."""
+    if [*map(id, optimizer.parameters)] != [*map(id, model.parameters())]:
+        raise ValueError(
+            "optimizer must hold this model's parameters, got others. "
+            "Make it from model.parameters(), after the last change of a layer."
+        )

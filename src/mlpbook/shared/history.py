@@ -1,25 +1,24 @@
-"""What a training run leaves behind, the same for both halves of the book."""
+"""The record of a training run, the same for both halves of the book."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass
 class History:
-    """The losses of a training run, in the order in which they came.
+    """The losses of a training run, in order.
 
     Attributes
     ----------
     train_loss : list of float
-        One entry an epoch: the mean of the batch losses, weighted by batch size; of losses that
-        are sums, the sum a sample. It is measured while the parameters change, so it lags behind
-        them.
+        One entry per epoch: the mean of the batch losses, weighted by batch size. It is measured
+        while the parameters change, so it lags behind them.
     validation_loss : list of float
-        One entry an epoch, measured after it; empty without validation data.
+        One entry per epoch, measured after it; empty without validation data.
     validation_error : list of float
-        The error rate on the validation data, from 0 to 1, one entry an epoch; empty for a
+        The error rate on the validation data, from 0 to 1, one entry per epoch; empty for a
         regression or without validation data.
     batch_loss : list of float
-        One entry a step: what the loss returned.
+        One entry per step: what the loss returned.
 
     Examples
     --------
