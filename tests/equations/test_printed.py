@@ -684,6 +684,16 @@ def test_printed_layers_of_a_batch(printed):
         printed(symbols | numbered("n_?", WIDTHS[k - 1 : k + 1], k - 1), skip=("Z_l",))
 
 
+@pytest.mark.equation("eq-mlp-xor", tolerance=1e-15)
+def test_printed_network_of_xor(printed, rng):
+    """The printed TeX, evaluated, against the network with the chapter's weights."""
+    model = MLP([2, 2, 1], rng=rng)
+    model.set_parameters([[[1, 1], [1, 1]], [0, -1], [[1, -2]], [0]])
+    for x in ([0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0], rng.standard_normal(2)):
+        symbols = {r"\mathrm{relu}": activations.relu, "x": np.array(x)}
+        printed(symbols | {"f": lambda x: model([np.ravel(x)])[0, 0]})
+
+
 @pytest.mark.equation("eq-pytorch-linear", tolerance=1e-13)
 def test_printed_linear_layer(printed, rng):
     """The printed TeX, evaluated as matrices and entry by entry, against PyTorch's layer."""

@@ -97,7 +97,7 @@ def test_rates_multiply_along_paths_and_add_up_over_them(agree, rng):
 
 
 def test_a_unit_on_its_kink_sends_nothing_back():
-    """The convention at 0: the book's gradient and PyTorch's, for a pre-activation of 0."""
+    """The convention at 0: the book's gradient and PyTorch's, where a pre-activation is 0."""
     params = Parameters(np.ones((1, 1)), np.zeros(1), np.ones((1, 1)), np.zeros(1))
     assert gradients(params, [[0.0]], [[1.0]]).b1 == 0
     kink = torch.zeros(1, dtype=torch.float64, requires_grad=True)
@@ -109,7 +109,7 @@ def test_at_zero_weights_only_the_last_bias_moves(rng):
     """The trap of a start at zero: the gradients of W1, b1 and W2 vanish there."""
     zero = Parameters(np.zeros((H, D)), np.zeros(H), np.zeros((D_OUT, H)), np.ones(D_OUT))
     grads = gradients(zero, rng.standard_normal((N, D)), rng.standard_normal((N, D_OUT)))
-    assert not any(gradient.any() for gradient in (grads.W1, grads.b1, grads.W2))
+    assert not any(grad.any() for grad in (grads.W1, grads.b1, grads.W2))
     assert grads.b2.all()
 
 

@@ -51,8 +51,8 @@ class FusedStep:
         fits = {*layers[::2], layers[-1]} == {Linear} and _ACTIVATIONS.keys() >= set(between)
         if not fits or kinds[-2] not in _LOSSES or kinds[-1] not in _OPTIMIZERS:
             raise TypeError(
-                "a fused step needs Linear layers with ReLU, Tanh or Sigmoid between them, MSELoss, "
-                "CrossEntropyLoss or BCEWithLogitsLoss, and SGD, Adam or AdamW, got "
+                "a fused step needs Linear layers with ReLU, Tanh or Sigmoid between them, "
+                "MSELoss, CrossEntropyLoss or BCEWithLogitsLoss, and SGD, Adam or AdamW, got "
                 f"{', '.join(kind.__name__ for kind in kinds)}. Use mlpbook.scratch.training.fit."
             )
         self.loss_fn, self.compiled = loss_fn, cache(self._compile)
