@@ -64,8 +64,8 @@ STACKS = (
     "skip, layer norm after",
 )
 """What stands around the two linear layers of a block of a deep stack."""
-STACK_RATES = (1e-4, 1e-3, 1e-2, 1e-1)
-STACK_LENGTHS = (20, 100)
+STACK_RATES = (1e-4, 1e-3, 1e-2)
+STACK_LENGTHS = (20, 60)
 """Epochs after which the errors of deep stacks are noted."""
 
 
