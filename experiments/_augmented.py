@@ -89,6 +89,7 @@ def train(
             if len(means) == n_blocks:
                 return {"first_losses": losses[:N_FIRST]}
             copies = distort(images[block], rng=rng, smoothness=SMOOTHNESS, **strengths)
+            done = len(losses)
             history = fit(
                 model,
                 loss_fn,
@@ -98,7 +99,7 @@ def train(
                 epochs=1,
                 batch_size=BATCH_SIZE,
                 rng=rng,
-                schedule=lambda t, done=len(losses): schedule(done + t),
+                schedule=lambda t, done=done: schedule(done + t),
             )
             losses += history.batch_loss
             means += history.train_loss

@@ -159,7 +159,7 @@ def test_the_pytorch_script_trains_measures_saves_and_loads(tmp_path):
     right, n, percent = re.search(r"(\d+) of (\d+) = ([\d.]+)%", result.stdout).groups()
     assert percent == f"{100 * int(right) / int(n):.2f}"
     assert int(right) > 0.5 * int(n)  # chance is a tenth
-    assert f"after reloading: 0 of {10 * int(n)} logits differ" in result.stdout
+    assert f"reloaded: 0 of {10 * int(n)} logits differ" in result.stdout
     weights = torch.load(tmp_path / "mlp_mnist.pt", weights_only=True)
     shapes = [tuple(value.shape) for value in weights.values()]
     assert shapes == [(256, 784), (256,), (10, 256), (10,)]
@@ -168,7 +168,7 @@ def test_the_pytorch_script_trains_measures_saves_and_loads(tmp_path):
 def test_without_mnist_the_pytorch_script_says_what_to_do(tmp_path):
     result = run("mlp_pytorch", tmp_path, "--data", "nowhere")
     assert result.returncode == 1
-    assert "MNIST is not in nowhere/MNIST/raw" in result.stderr
+    assert "No MNIST in nowhere/MNIST/raw, and no download" in result.stderr
     assert "--data FOLDER" in result.stderr
     assert "internet connection" in result.stderr
     assert "Traceback" not in result.stderr

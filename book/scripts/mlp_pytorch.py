@@ -28,10 +28,9 @@ def load(folder):
         test_set = MNIST(folder, train=False, **options)
     except (OSError, RuntimeError) as error:
         sys.exit(
-            f"MNIST is not in {folder}/MNIST/raw and could not be fetched: "
-            f"{error}\nRun this again with an internet connection, or copy "
-            "MNIST's four files there, or name\nthe folder that holds "
-            "MNIST/raw: --data FOLDER"
+            f"No MNIST in {folder}/MNIST/raw, and no download: {error}\n"
+            "Run again with an internet connection, or copy the four\n"
+            "files of MNIST there, or name their place: --data FOLDER"
         )
     return train_set, test_set
 
@@ -103,7 +102,7 @@ def main(folder="data", epochs=3, subset=None, path="mlp_mnist.pt"):
     weights = torch.load(path, map_location=device, weights_only=True)
     reloaded.load_state_dict(weights)
     changed = int((predict(reloaded, test_loader) != logits).sum())
-    print(f"after reloading: {changed} of {logits.numel()} logits differ")
+    print(f"reloaded: {changed} of {logits.numel()} logits differ")
     return model
 
 

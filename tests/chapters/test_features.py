@@ -98,7 +98,7 @@ def test_without_a_penalty_the_smallest_of_the_best_weights_are_returned(rng):
     Psi, Y = rng.standard_normal((5, 9)), rng.standard_normal((5, 1))
     readout = ridge_readout(Psi, Y)
     np.testing.assert_allclose(readout(Psi), Y, atol=1e-12)
-    # smallest: no part of W in the directions that no centred sample has
+    # smallest: no part of W in the directions that no centered sample has
     null = np.linalg.svd(Psi - Psi.mean(axis=0))[2][4:]
     np.testing.assert_allclose(null @ readout.W.T, 0, atol=1e-12)
 

@@ -232,7 +232,7 @@ def test_descent_falls_in_every_step_below_the_rate_that_the_docstring_names(rng
     assert (np.diff(losses) < 0).all()
 
 
-def test_descent_finds_the_minimiser_of_overlapping_data(rng):
+def test_descent_finds_the_minimizer_of_overlapping_data(rng):
     # scipy-free reference: Newton's method on the same convex problem
     X = rng.standard_normal((60, 2))
     y = (X[:, 0] + 1.5 * rng.standard_normal(60) > 0).astype(np.int64)

@@ -34,7 +34,7 @@ def count_separable(V):
 
 
 def task(rng, n_samples=30, n_features=5, n_out=3):
-    """Return features that are far from centred, and targets likewise."""
+    """Return features that are far from centered, and targets likewise."""
     Psi = rng.standard_normal((n_samples, n_features)) * [1, 2, 0.5, 1, 3][:n_features] + 4
     return Psi, rng.standard_normal((n_samples, n_out)) - 2
 
@@ -76,19 +76,19 @@ def test_a_cut_of_the_bowl_is_a_sphere(agree, rng):
         u, c = rng.standard_normal(n_in), -0.7
         b = 2.0
         squared_radius = sum(v**2 for v in u) / (4 * c**2) - b / c
-        centre = -u / (2 * c)
+        center = -u / (2 * c)
         x = rng.standard_normal((50, n_in))
         agree(
             x @ u + c * (x**2).sum(axis=1) + b,
-            c * (np.linalg.norm(x - centre, axis=1) ** 2 - squared_radius),
+            c * (np.linalg.norm(x - center, axis=1) ** 2 - squared_radius),
         )
-        on_sphere = centre + np.sqrt(squared_radius) * x / np.linalg.norm(x, axis=1, keepdims=True)
+        on_sphere = center + np.sqrt(squared_radius) * x / np.linalg.norm(x, axis=1, keepdims=True)
         agree(on_sphere @ u + c * (on_sphere**2).sum(axis=1) + b, np.zeros(50))
 
 
 @pytest.mark.equation("eq-features-ellipse", tolerance=1e-10)
-def test_completing_the_square_gives_centre_and_semi_axes(agree, rng):
-    """Index sums of the quadratic against the centred form; zero at the ends of the semi-axes."""
+def test_completing_the_square_gives_center_and_semi_axes(agree, rng):
+    """Index sums of the quadratic against the centered form; zero at the ends of the semi-axes."""
     n_in = 3
     for _ in range(20):
         half = rng.standard_normal((n_in, n_in))
@@ -180,9 +180,9 @@ def test_the_normal_equations_give_the_weights_of_the_stacked_least_squares_prob
     for penalty in (1e-3, 0.1, 10.0):
         W = stacked_least_squares(Psi, Y, penalty)[0]
         agree(ridge_readout(Psi, Y, penalty=penalty).W, W)
-        centred, Y_centred = Psi - Psi.mean(axis=0), Y - Y.mean(axis=0)
-        left = (centred.T @ centred / len(Psi) + penalty * np.eye(5)) @ W.T
-        agree(left, centred.T @ Y_centred / len(Psi))
+        centered, Y_centered = Psi - Psi.mean(axis=0), Y - Y.mean(axis=0)
+        left = (centered.T @ centered / len(Psi) + penalty * np.eye(5)) @ W.T
+        agree(left, centered.T @ Y_centered / len(Psi))
 
 
 @pytest.mark.equation("eq-features-intercept", tolerance=1e-10)
@@ -259,10 +259,10 @@ def test_ridge_shrinks_each_singular_direction_by_its_own_factor(agree, rng):
     """Fitted values of the readout against a sum over singular vectors, one by one."""
     Psi, Y = task(rng)
     U, sigma, _ = np.linalg.svd(Psi - Psi.mean(axis=0), full_matrices=False)
-    Y_centred = Y - Y.mean(axis=0)
+    Y_centered = Y - Y.mean(axis=0)
     for penalty in (0.01, 1.0):
         fitted = sum(
-            s**2 / (s**2 + len(Psi) * penalty) * np.outer(u, u) @ Y_centred
+            s**2 / (s**2 + len(Psi) * penalty) * np.outer(u, u) @ Y_centered
             for s, u in zip(sigma, U.T, strict=True)
         )
         readout = ridge_readout(Psi, Y, penalty=penalty)

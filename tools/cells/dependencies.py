@@ -21,9 +21,10 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from sphinx.application import Sphinx
-from sphinx.environment import BuildEnvironment
 from sphinx.errors import SphinxError
 from sphinx.util import logging
+
+from tools.page_source import cells_of
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 sys.path.insert(0, str(SOURCE))  # this book's package, before any that may be installed
@@ -96,20 +97,9 @@ class Memory:
 ANYTHING = re.compile(r"\b(importlib|__import__|subprocess|runpy|exec)\b|%run|^\s*!", re.MULTILINE)
 FROM_IMPORT = re.compile(rf"from\s+({OURS}[\w.]*)\s+import\s+(\([^)]*\)|[^\n]*)")
 IMPORT = re.compile(rf"^\s*import\s+([^\n]*\b{OURS}\b[^\n]*)", re.MULTILINE)
-CELL = re.compile(r"^(?P<fence>`{3,}|:{3,})\{code-cell\}.*?^(?P=fence)", re.MULTILINE | re.DOTALL)
 MNIST_NAMES = {"load_mnist", "mnist_folder"}
 # They offer MNIST; importing them is not using it.
 MNIST_MODULES = {f"{PACKAGE}.data", f"{PACKAGE}.data.mnist"}
-
-
-def cells_of(text: str) -> str:
-    """Return the code cells of a page's source, joined."""
-    return "\n".join(match.group() for match in CELL.finditer(text))
-
-
-def source_of(env: BuildEnvironment, docname: str) -> str:
-    """Return a page's source text."""
-    return Path(env.doc2path(docname)).read_text(encoding="utf-8")
 
 
 @dataclass

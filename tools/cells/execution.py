@@ -40,11 +40,10 @@ from tools.cells.dependencies import (
     PROFILE,
     SOURCE,
     ExecutionFailed,
-    cells_of,
     dependencies_of,
     save,
-    source_of,
 )
+from tools.page_source import cells_of, source_of
 from tools.site.console import progress, say
 
 KERNELS = 2

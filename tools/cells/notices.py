@@ -14,7 +14,8 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
-from tools.cells.dependencies import cells_of, dependencies_of, source_of
+from tools.cells.dependencies import dependencies_of
+from tools.page_source import cells_of, source_of
 
 MACHINERY = "bookkit.records.experiments"
 RECORDED = "Recorded with an earlier version of the code"

@@ -25,6 +25,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
+from tools.book_order import number_of, reading_order
 from tools.cells.dependencies import Memory, dependencies_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,8 +90,8 @@ def read_tests(folder: Path = TESTS, memory: Memory | None = None) -> list[Test]
         text = path.read_text(encoding="utf-8")
         question = f"tests {hashlib.sha256(text.encode()).hexdigest()}"
         found = memory(question, partial(tests_in, text)) if memory else tests_in(text)
-        for *about, line, source, printed in found:
-            tests.append(Test(*about, path, line, source, printed))
+        for label, tolerance, name, words, line, source, printed in found:
+            tests.append(Test(label, tolerance, name, words, path, line, source, printed))
     return sorted(tests, key=lambda test: (test.path, test.line))
 
 
@@ -211,8 +212,7 @@ def compare(app: Sphinx, env: BuildEnvironment) -> list[str]:
 
 def numbers(env: BuildEnvironment, equation: Equation) -> str:
     """Return an equation's number as the pages print it."""
-    figures = env.toc_fignumbers.get(equation.docname, {}).get("displaymath", {})
-    return ".".join(map(str, figures.get(equation.node_id, ())))
+    return number_of(env, equation.docname, "displaymath", [equation.node_id])
 
 
 # ---------------------------------------------------------------- the mark beside the number
@@ -253,13 +253,6 @@ class EquationIndex(SphinxDirective):
         """Leave a placeholder: the other pages are not read yet."""
         vars(self.env)["book_equation_index"] = self.env.docname
         return [equation_index()]
-
-
-def reading_order(env: BuildEnvironment, docname: str) -> Iterator[str]:
-    """Yield the pages as the table of contents orders them."""
-    yield docname
-    for child in env.toctree_includes.get(docname, []):
-        yield from reading_order(env, child)
 
 
 def describe_test(app: Sphinx, docname: str, test: Test) -> list[nodes.Node]:
@@ -350,7 +343,7 @@ def write_index(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     for placeholder in list(doctree.findall(equation_index)):
         content: list[nodes.Node] = []
         n_equations = n_tests = n_printed = 0
-        for page in dict.fromkeys(reading_order(env, env.config.root_doc)):
+        for page in reading_order(env):
             stated = [
                 e
                 for e in equations_of(env).get(page, [])

@@ -15,7 +15,6 @@ pen in the TeX cannot pass for a formula:
 
 import itertools
 import math
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,23 +39,9 @@ from tools.equations.tex import (
     tokenize,
     unbound,
 )
-
-BOOK = Path(__file__).resolve().parents[2] / "book"
+from tools.page_source import BOOK, equations
 
 # ---------------------------------------------------------------- the pages
-
-
-def equations(page: str) -> Iterator[tuple[str, str]]:
-    """Yield the label and the TeX of each labelled displayed equation in a page's source."""
-    lines, start = page.splitlines(), -1
-    for number, line in enumerate(lines):
-        closing = re.match(r"\s*\$\$(?:\s*\(([\w-]+)\))?\s*$", line)
-        if closing and start < 0:
-            start = number
-        elif closing:
-            if closing[1]:
-                yield closing[1], "\n".join(lines[start + 1 : number])
-            start = -1
 
 
 def equation(label: str, book: Path = BOOK) -> str:

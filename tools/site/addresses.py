@@ -25,8 +25,8 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
 
+from tools.book_order import plain_text, reading_order
 from tools.site.delivery import with_policy
-from tools.site.page_markup import plain_text
 
 logger = logging.getLogger(__name__)
 CARD = (1200, 630)  # pixels, as social networks show cards
@@ -165,20 +165,13 @@ def write_missing_page(app: Sphinx) -> None:
     env = app.env
     chapters = [
         (app.builder.get_target_uri(name), plain_text(env.titles[name]))
-        for name in dict.fromkeys(reading_order(env, env.config.root_doc))
+        for name in reading_order(env)
     ]
     html = app.builder.templates.render(
         "404.html",
         {"title": app.config.html_title, "chapters": chapters, "address": app.config.html_baseurl},
     )
     (Path(app.outdir) / "404.html").write_text(with_policy(html), encoding="utf-8")
-
-
-def reading_order(env, docname: str) -> Iterator[str]:
-    """Yield the pages as the table of contents orders them."""
-    yield docname
-    for child in env.toctree_includes.get(docname, []):
-        yield from reading_order(env, child)
 
 
 MOVED = """<!DOCTYPE html>

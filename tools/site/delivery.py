@@ -300,7 +300,7 @@ def styles_for_classes(html: str) -> str:
             return match[0]
         given = (found[1] or found[2] or "").split()
         style = next((styles[name] for name in given if name in styles), None)
-        if found is None or style is None:
+        if style is None:
             return match[0]
         left = " ".join(name for name in given if name not in styles)
         style = style.replace('"', "&quot;")

@@ -23,6 +23,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
+from tools.book_order import number_of
 from tools.cells.execution import read_notebook
 from tools.equations.mathematics import aligned
 
@@ -47,9 +48,7 @@ class Writer:
 
     def number(self, kind: str, node: nodes.Element) -> str:
         """Return the number under which the book counts a figure, an equation, a theorem."""
-        numbers = self.app.env.toc_fignumbers.get(self.docname, {}).get(kind, {})
-        found = [numbers[name] for name in node["ids"] if name in numbers]
-        return ".".join(map(str, found[0])) if found else ""
+        return number_of(self.app.env, self.docname, kind, node["ids"])
 
     def inline(self, node: nodes.Node) -> str:
         """Return running text."""
@@ -254,7 +253,7 @@ def first_cells(app: Sphinx, docname: str, code: str) -> list[nbformat.NotebookN
     extras, others = needed(code)
     package = f"mlpbook[{','.join(extras)}]" if extras else "mlpbook"
     home = app.config.html_baseurl
-    title = SPECIAL.sub(r"\\\1", plain_title(app, docname))
+    title = SPECIAL.sub(r"\\\1", app.env.titles[docname].astext())
     title = f"[{title}]({home.rstrip('/')}/{docname}.html)" if home else f"“{title}”"
     address = repository(app.config)
     also = f", and `{'`, `'.join(others)}`" if others else ""
@@ -274,11 +273,6 @@ def first_cells(app: Sphinx, docname: str, code: str) -> list[nbformat.NotebookN
     wanted = " ".join([f'"{package.replace("mlpbook", ".")}"', *others])
     lines.append(f"In a checkout of the book's repository: `pip install {wanted}`.")
     return [new_markdown_cell(" ".join(lines))]
-
-
-def plain_title(app: Sphinx, docname: str) -> str:
-    """Return a page's title in plain text."""
-    return app.env.titles[docname].astext()
 
 
 def write_notebook(app: Sphinx, doctree: nodes.document, docname: str) -> None:

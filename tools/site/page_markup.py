@@ -11,6 +11,8 @@ from docutils import nodes
 from markupsafe import Markup
 from sphinx.application import Sphinx
 
+from tools.book_order import plain_text
+
 DESCRIPTION_LENGTH = 200
 
 
@@ -33,15 +35,6 @@ def describe(
                 context.get("metatags", "") + f'<meta name="description" content="{content}" />\n'
             )
             return
-
-
-def plain_text(node: nodes.Node) -> str:
-    """Return a node's text without its mathematics, which would be TeX."""
-    if isinstance(node, nodes.math):
-        return "…"
-    if isinstance(node, nodes.Text):
-        return node.astext()
-    return "".join(plain_text(child) for child in node.children)
 
 
 # ---------------------------------------------------------------- the finished files

@@ -16,7 +16,9 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
-GLOSSARY = re.compile(r"^(`{3,}|:{3,})\{glossary\}\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
+from tools.book_order import numbered
+from tools.page_source import terms
+
 # Pages that are lists themselves.
 LISTS = re.compile(r"glossary|notation|api|equations|bibliography|index$")
 # Words of everyday English: they are terms where the text sets them off, and only there.
@@ -63,9 +65,8 @@ class Glossary:
 def read_glossary(source: Path) -> Glossary:
     """Return the terms of the page that has a glossary."""
     for path in sorted(source.rglob("*.md")):
-        if found := GLOSSARY.search(path.read_text(encoding="utf-8")):
-            lines = found[2].splitlines()
-            return Glossary(path, tuple(line for line in lines if re.match(r"[^\s:]", line)))
+        if found := terms(path.read_text(encoding="utf-8")):
+            return Glossary(path, tuple(found))
     return Glossary(None, ())
 
 
@@ -194,14 +195,13 @@ def place_of(app: Sphinx, address: str) -> str:
     env = app.env
     path, _, name = address.partition("#")
     docname = path.removesuffix(".html")
-    for kind, numbers in env.toc_fignumbers.get(docname, {}).items():
-        if name in numbers:
-            return f"{kind.capitalize()} {'.'.join(map(str, numbers[name]))}"
+    for kind, one, number in numbered(env, docname):
+        if one == name:
+            return f"{kind.capitalize()} {number}"
     section = places_of(env).get(docname, {}).get(name, "")
     numbers = env.toc_secnumbers.get(docname, {})
-    number = numbers.get(f"#{section}") or numbers.get("")
-    if number:
-        return ".".join(map(str, number))
+    if digits := numbers.get(f"#{section}") or numbers.get(""):
+        return ".".join(map(str, digits))
     return env.titles[docname].astext() if docname in env.titles else docname
 
 

@@ -22,6 +22,8 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
+from tools.page_source import cells, source_of
+
 EXCEPTIONS = Path(__file__).with_suffix(".txt")
 ADVICE = (
     "compute it in a cell and glue it, write a parameter as code or mathematics, or list it with "
@@ -45,7 +47,6 @@ CITED, NO_TEXT = "\ue000", "\ue001"  # where a citation stands, and where someth
 SENTENCE_END = re.compile(r"[.!?][\"”’)]*\s+(?=[\"“(A-Z0-9\ue000\ue001])")
 ADDRESS = re.compile(r"\bhttps?://\S+")
 SHOWN = {"alt", "table"}  # arguments of plots.show
-CELL = re.compile(r"^(`{3,})\{code-cell\}.*?\n(.*?)^\1\s*$", re.MULTILINE | re.DOTALL)
 
 logger = logging.getLogger(__name__)
 
@@ -159,19 +160,9 @@ def strings_for_readers(code: str) -> Iterator[tuple[str, int]]:
 
 def cell_strings(source: str) -> Iterator[tuple[str, int]]:
     """Yield the strings for readers of all cells of a page, and their lines."""
-    for match in CELL.finditer(source):
-        code = re.sub(r"\A(?:---\n.*?^---\n|(?:^:[^\n]*\n)+)", blank_lines, match[2], flags=FLAGS)
-        first = source.count("\n", 0, match.start(2))
+    for code, above in cells(source):
         for words, line in strings_for_readers(code):
-            yield words, first + line
-
-
-FLAGS = re.MULTILINE | re.DOTALL
-
-
-def blank_lines(match: re.Match[str]) -> str:
-    """Return as many line ends as the match has."""
-    return "\n" * match[0].count("\n")
+            yield words, above + line
 
 
 # ---------------------------------------------------------------- what is typed
@@ -206,7 +197,7 @@ def read_exceptions(path: Path = EXCEPTIONS) -> list[Allowed]:
 def check_page(app: Sphinx, doctree: nodes.document) -> None:
     """Report the typed numbers of a page that is being read."""
     env = app.env
-    source = Path(env.doc2path(env.docname)).read_text(encoding="utf-8")
+    source = source_of(env, env.docname)
     exceptions, used = read_exceptions(), set()
     for finding in [*typed(blocks(doctree)), *typed(cell_strings(source))]:
         fitting = [e for e in exceptions if e.fits(f"{env.docname}.md", finding)]

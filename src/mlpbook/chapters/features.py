@@ -1,7 +1,7 @@
-r"""Fixed features: bend the input with a map that is never trained, then fit a linear readout.
+r"""Fixed features: transform the input with a map that is not trained, then fit a linear readout.
 
 The map :math:`\psi` may be chosen by hand (`monomials`) or drawn at random (`RandomFeatures`).
-What is left to learn is linear in its parameters, so that it needs no descent: `ridge_readout`
+What remains to be learned is linear in its parameters, so no descent is needed: `ridge_readout`
 solves for it, and `kernel_ridge` finds the same function from inner products alone.
 """
 
@@ -158,7 +158,7 @@ class Readout:
 def ridge_readout(Psi: ArrayLike, Y: ArrayLike, *, penalty: float = 0.0) -> Readout:
     r"""Fit an affine readout by least squares, with a penalty on the weights alone.
 
-    Minimises :math:`\frac1{2N}\sum_i\lVert W\psi^{(i)}+b-y^{(i)}\rVert^2 +
+    Minimizes :math:`\frac1{2N}\sum_i\lVert W\psi^{(i)}+b-y^{(i)}\rVert^2 +
     \frac\lambda2\lVert W\rVert_F^2` (eq-features-normal, eq-features-intercept).
 
     Parameters
@@ -224,7 +224,7 @@ def kernel_ridge(K: ArrayLike, Y: ArrayLike, *, penalty: float) -> Readout:
     -------
     Readout
         To be called on kernel values (n_new, n_samples) between new inputs and the samples; its
-        W holds :math:`\alpha`, one row an output.
+        W holds :math:`\alpha`, one row per output.
 
     Examples
     --------

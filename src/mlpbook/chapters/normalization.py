@@ -48,7 +48,10 @@ RUNS = [
 ]
 """All trainings of the sigmoid network, in the order in which they are recorded."""
 
-STACK_WIDTH, N_BLOCKS = 32, 25
+STACK_WIDTH = 32
+"""Units in each layer of the deep stacks."""
+N_BLOCKS = 25
+"""Residual blocks in each deep stack."""
 STACKS = (
     "skip, layer norm first",
     "plain",
@@ -116,7 +119,7 @@ def _scaled(
     n_out: int, n_in: int, *, rng: np.random.Generator, dtype: DTypeLike = np.float64
 ) -> NDArray[np.floating[Any]]:
     """Draw He's weights, divided by the root of the number of blocks."""
-    return he_normal(n_out, n_in, rng=rng, dtype=dtype) / np.sqrt(N_BLOCKS)
+    return np.asarray(he_normal(n_out, n_in, rng=rng, dtype=dtype) / np.sqrt(N_BLOCKS))
 
 
 def _block(kind: str, rng: np.random.Generator) -> list[Layer]:

@@ -143,7 +143,7 @@ def perceptron(X: ArrayLike, y: ArrayLike, *, max_epochs: int) -> PerceptronResu
     Raises
     ------
     ValueError, TypeError
-        If X is not a finite matrix, y does not hold one label 0 or 1 a sample, or max_epochs is
+        If X is not a finite matrix, y does not hold one label, 0 or 1, per sample, or max_epochs is
         not a positive integer.
 
     References
@@ -196,7 +196,7 @@ def logistic_loss(w: Array, b: float, X: Array, y: Array) -> float:
     Returns
     -------
     float
-        Nats a sample.
+        Nats per sample.
 
     Examples
     --------
@@ -243,10 +243,10 @@ def logistic_descent(
         Learning rate. Below 8 divided by the largest eigenvalue of :math:`\tilde X^\top\tilde X/N`,
         where :math:`\tilde X` is X with a column of ones, the loss falls in every step.
     steps : int
-        How many.
+        Number of steps.
     start : pair (w, b), optional
-        Where to begin, or to go on; zeros by default, which is no loss, because the problem is
-        convex.
+        Where to begin, or to go on; zeros by default, which is as good as any
+        other place, because the problem is convex.
 
     Returns
     -------
@@ -279,11 +279,11 @@ def logistic_descent(
 
 
 def _check_weights(w: ArrayLike, n_in: int | None = None) -> Array:
-    """Return one neuron's weights as a floating vector (D,), or say what is wrong with them."""
+    """Return one neuron's weights as a floating vector (D,), or raise an error."""
     w = check_array(w, "w")
     if w.ndim != 1 or n_in not in (None, len(w)):
         size = "D" if n_in is None else n_in
         raise ValueError(
-            f"w must have shape ({size},), got {w.shape}. Pass one weight a feature, as a vector."
+            f"w must have shape ({size},), got {w.shape}. Pass one weight per feature, as a vector."
         )
     return w

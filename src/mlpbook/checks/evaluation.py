@@ -219,7 +219,8 @@ def compare_classifiers(
     for correct, name in ((correct_a, "correct_a"), (correct_b, "correct_b")):
         if np.asarray(correct).dtype != np.bool_:
             raise TypeError(
-                f"{name} must hold booleans, got {np.asarray(correct).dtype}. Pass predictions == y."
+                f"{name} must hold booleans, got {np.asarray(correct).dtype}. "
+                "Pass predictions == y."
             )
     wrong_a, wrong_b = _check_pairs(
         np.logical_not(correct_a), np.logical_not(correct_b), names=("correct_a", "correct_b")
