@@ -15,10 +15,10 @@ NUMPY_ALONE = tests/scratch tests/chapters tests/shared tests/test_autograd.py \
     src/mlpbook/data/preparation.py src/mlpbook/checks/gradient_check.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book strict test oldest mutants browser lint pdf epub editions serve experiment bench lock clean
+.PHONY: help setup book strict test test-build newest oldest mutants browser lint pdf epub editions serve experiment bench lock clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
 
 setup:  ## make the environment (the other targets do it for you)
 	@command -v "$(PYTHON)" >/dev/null 2>&1 || { echo "This book needs Python 3.11 or newer, and there is no $(PYTHON) here. Install Python, or name one: make PYTHON=/path/to/python"; exit 1; }
@@ -35,6 +35,15 @@ strict: setup  ## build every page with warnings as errors, and check the site
 test: setup  ## run the tests
 	@"$(BIN)/python" -m pytest
 
+test-build: setup  ## test the build itself on small books with planted faults (needs Chromium)
+	@"$(BIN)/python" -m pytest tests/build
+
+newest:  ## build with the newest versions that Jupyter Book 1 admits: it may fail, and shows breaks early
+	@mkdir -p _build
+	@sed -E '/^(jupyter-book|torch|torchvision)==/!s/==[^ ]+//' requirements.in > _build/newest.txt
+	@"$(PYTHON)" tools/upkeep/set_up.py .venv-newest _build/newest.txt
+	@.venv-newest/bin/jupyter-book build book --path-output _build/newest
+
 browser: book  ## read the built site in a browser (Chromium), as a reader would
 	@"$(BIN)/python" -m pytest tests/browser --site $(SITE)
 
@@ -42,13 +51,14 @@ oldest:  ## test the NumPy half on the oldest NumPy it promises to run on (needs
 	@"$(PYTHON)" tools/upkeep/set_up.py "$(OLDEST)" tests/oldest.txt
 	@MLPBOOK_DATA=none "$(OLDEST)/bin/python" -m pytest -p no:cacheprovider $(NUMPY_ALONE)
 
-mutants: setup  ## change the NumPy half in thousands of ways: do its tests notice? (10 minutes)
+mutants: setup  ## change the NumPy half in thousands of ways: do its tests notice? (5 minutes)
 	@"$(BIN)/python" -m tools.upkeep.mutants $(ONLY)
 
 lint: setup  ## check style and types
 	@"$(BIN)/ruff" check src tests tools benchmarks experiments
 	@"$(BIN)/ruff" format --check src tests tools benchmarks experiments
 	@"$(BIN)/mypy"
+	@sh tools/upkeep/commit_subjects.sh
 
 pdf: book  ## print the whole book as one PDF beside the site's pages (needs Chromium)
 	@"$(BIN)/python" -m tools.editions.print_pdf $(SITE)
@@ -63,7 +73,7 @@ serve: book  ## build the site, then serve it on this machine
 	@echo "Reading room: http://localhost:$(PORT)/ (stop with Ctrl-C)"
 	@"$(BIN)/python" -m http.server --directory $(SITE) --bind 127.0.0.1 $(PORT)
 
-experiment: setup  ## list what was too dear for the build; run one with NAME=...
+experiment: setup  ## list experiments too slow for the build; run one with NAME=...
 	@PYTHONPATH=src "$(BIN)/python" -m bookkit.records $(NAME)
 
 bench: setup  ## time the package against PyTorch, scikit-learn and bare products

@@ -18,7 +18,6 @@ WITHOUT_DATA = {
     "fig-autograd-shared": DIAGRAM,
     "fig-backprop-filters": IMAGES,
     "fig-backprop-modules": DIAGRAM,
-    "fig-calculus-graph": DIAGRAM,
     "fig-fast-distorted": IMAGES,
     "fig-features-units": IMAGES,
     "fig-mlp-shapes": DIAGRAM,

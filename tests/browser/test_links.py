@@ -54,7 +54,7 @@ def test_headings_and_buttons_are_read_aloud_by_their_own_words(page):
         )
         assert "#" not in words
     for role, name in [
-        ("heading", "1.2. The model"),
+        ("heading", "1.1. The model"),
         ("button", "Toggle primary sidebar"),
         ("button", "Search Ctrl + K"),
         ("navigation", "Contents"),

@@ -26,7 +26,7 @@ def test_home_and_sidebar_lead_back_to_where_the_reader_left_off(page):
     page.goto("index.html")
     for place in (BOX, "article .left-off"):
         link = page.locator(place).get_by_role("link")
-        assert link.inner_text() == "1.2. The model"
+        assert link.inner_text() == "1.1. The model"
         assert link.get_attribute("href").endswith(f"{NEURON}#the-model")
     assert re.search(r"\b0 of 1\d chapters read\.", page.locator(BOX).inner_text())
     page.locator("article .left-off a").click()

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -10,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+sys.path.append(str(Path(__file__).parent))  # a process that starts from here looks there
+from plain_command import command
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -142,21 +144,14 @@ class Book:
         """Return a built page."""
         return (self.root / "_build" / "html" / f"{name}.html").read_text(encoding="utf-8")
 
-    def build(self) -> Result:
+    def build(self, *arguments: str) -> Result:
         """Run the plain command."""
-        command = [str(Path(sys.executable).with_name("jupyter-book")), "build", "book"]
+        said = self.root / "said.log"
+        said.unlink(missing_ok=True)
         started = time.perf_counter()
-        done = subprocess.run(
-            command,
-            cwd=self.root,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-        text = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
-        return Result(done.returncode, text, time.perf_counter() - started)
+        code = command(self.root, list(arguments) or ["build", "book"], said)
+        text = re.sub(r"\x1b\[[0-9;]*[mK]", "", said.read_text(encoding="utf-8"))
+        return Result(code, text, time.perf_counter() - started)
 
 
 def lay_out(root: Path) -> Book:
@@ -167,11 +162,13 @@ def lay_out(root: Path) -> Book:
     config = (ROOT / "_config.yml").read_text(encoding="utf-8")
     book.write("_config.yml", re.sub(r"book_strict: \w+", "book_strict: true", config))
     book.write("book/_toc.yml", TOC)
+    (root / "_toc.yml").symlink_to("book/_toc.yml")
     book.write("book/index.md", INDEX)
     book.write("book/first.md", FIRST)
     book.write("book/second.md", SECOND)
     book.write("book/equations.md", EQUATIONS)
     book.write("book/references.bib", "")
+    book.write("tools/words/typed_numbers.txt", "")
     book.write("src/mlpbook/__init__.py", "")
     book.write("src/mlpbook/constants.py", "from mlpbook.deeper import ANSWER\n")
     book.write("src/mlpbook/deeper.py", "ANSWER = 41\n")
@@ -179,7 +176,7 @@ def lay_out(root: Path) -> Book:
     for name in ("__init__", "records/__init__", "records/dependencies"):  # the tools' own
         (root / "src/bookkit/records").mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / f"src/bookkit/{name}.py", root / f"src/bookkit/{name}.py")
-    book.write("src/mlpbook/data/toys.py", DATA)
+    book.write("src/mlpbook/data/__init__.py", DATA)
     book.write("tests/equations/test_first.py", TEST)
     return book
 

@@ -12,7 +12,7 @@ from mlpbook.chapters.features import (
     kernel_ridge,
     monomials,
     ridge_readout,
-    separable_labellings,
+    separable_labelings,
 )
 
 
@@ -98,7 +98,7 @@ def test_without_a_penalty_the_smallest_of_the_best_weights_are_returned(rng):
     Psi, Y = rng.standard_normal((5, 9)), rng.standard_normal((5, 1))
     readout = ridge_readout(Psi, Y)
     np.testing.assert_allclose(readout(Psi), Y, atol=1e-12)
-    # smallest: no part of W in the directions that no centred sample has
+    # smallest: no part of W in the directions that no centered sample has
     null = np.linalg.svd(Psi - Psi.mean(axis=0))[2][4:]
     np.testing.assert_allclose(null @ readout.W.T, 0, atol=1e-12)
 
@@ -191,8 +191,8 @@ def test_kernel_ridge_solves_in_double_precision_whatever_comes(rng):
         (3, 9, 8),  # more parameters than points: all
     ],
 )
-def test_counts_of_separable_labellings(n_samples, n_parameters, expected):
-    assert separable_labellings(n_samples, n_parameters) == expected
+def test_counts_of_separable_labelings(n_samples, n_parameters, expected):
+    assert separable_labelings(n_samples, n_parameters) == expected
 
 
 @pytest.mark.parametrize(
@@ -211,8 +211,8 @@ def test_counts_of_separable_labellings(n_samples, n_parameters, expected):
         (lambda: monomials([1.0, 2.0], 2), "X must have shape"),
         (lambda: monomials([[np.nan]], 2), "X must be finite"),
         (lambda: kernel_ridge([1.0], [[1.0]], penalty=1), "K must have shape"),
-        (lambda: separable_labellings(0, 1), "n_samples"),
-        (lambda: separable_labellings(1, 0), "n_parameters"),
+        (lambda: separable_labelings(0, 1), "n_samples"),
+        (lambda: separable_labelings(1, 0), "n_parameters"),
     ],
 )
 def test_wrong_arguments_are_named(call, message):

@@ -30,17 +30,21 @@ def test_profile_measures_pre_activations_and_their_adjoints(rng):
     Z3 = np.tanh(Z2) @ W3.T + b3
     D2 = dY @ W3 * (1 - np.tanh(Z2) ** 2)
     D1 = D2 @ W2 * (1 - np.tanh(Z1) ** 2)
-    forward, backward = profile(model, X, dY)
+    forward, backward, weights = profile(model, X, dY)
     np.testing.assert_allclose(forward, [np.mean(Z**2) for Z in (Z1, Z2, Z3)], rtol=1e-13)
     np.testing.assert_allclose(backward, [np.mean(D**2) for D in (D1, D2, dY)], rtol=1e-13)
+    dW = [D1.T @ X, D2.T @ np.tanh(Z1), dY.T @ np.tanh(Z2)]
+    np.testing.assert_allclose(weights, [np.mean(g**2) for g in dW], rtol=1e-13)
 
 
 def test_profile_keeps_the_dtype_and_the_parameters(rng):
     model = MLP([3, 4, 2], rng=rng, dtype=np.float32)
     before = [p.copy() for p in model.parameters()]
-    result = profile(model, rng.standard_normal((5, 3)), np.ones((5, 2), np.float32))
-    assert result.forward.dtype == result.backward.dtype == np.float32
-    assert all(np.array_equal(p, q) for p, q in zip(before, model.parameters(), strict=True))
+    X = rng.standard_normal((5, 3)).astype(np.float32)
+    result = profile(model, X, np.ones((5, 2), np.float32))
+    assert {part.dtype for part in result} == {np.dtype(np.float32)}
+    for p, q in zip(model.parameters(), before, strict=True):
+        assert np.array_equal(p, q)
 
 
 def test_profile_looks_at_linear_layers_only(rng):

@@ -177,11 +177,24 @@ def test_logistic_loss_keeps_its_digits_where_the_sigmoid_rounds_to_one():
         assert logistic_loss(np.array([-800.0]), 0.0, X, y) == 800
 
 
-def test_loss_and_gradient_refuse_a_column_of_labels(rng):
+def test_loss_refuses_a_column_of_labels(rng):
     X, y = separable(rng)
-    for function in (logistic_loss, logistic_gradient):
-        with pytest.raises(ValueError, match="y must have the shape of the scores"):
-            function(np.zeros(3), 0.0, X, y[:, None])
+    with pytest.raises(ValueError, match="y must have the shape of the scores"):
+        logistic_loss(np.zeros(3), 0.0, X, y[:, None])
+
+
+def test_a_penalty_leaves_one_minimizer_on_separable_data(rng):
+    # from two far starts, descent on the penalized loss arrives at the same place, where the
+    # gradient vanishes; without the penalty the weights would grow (thm-neuron-no-minimiser)
+    X, y = separable(rng)
+    ends = []
+    for w, b in [(np.array([9.0, -9.0, 4.0]), 5.0), (np.array([-3.0, 0.0, 8.0]), -6.0)]:
+        for _ in range(4000):
+            dw, db = logistic_gradient(w, b, X, y)
+            w, b = w - 0.5 * (dw + 0.05 * w), b - 0.5 * db
+        ends.append([*w, b])
+        assert np.abs([*(dw + 0.05 * w), db]).max() < 1e-10
+    np.testing.assert_allclose(ends[0], ends[1], atol=1e-8)
 
 
 def test_one_step_of_descent_is_minus_lr_times_the_gradient(rng):
@@ -219,7 +232,7 @@ def test_descent_falls_in_every_step_below_the_rate_that_the_docstring_names(rng
     assert (np.diff(losses) < 0).all()
 
 
-def test_descent_finds_the_minimiser_of_overlapping_data(rng):
+def test_descent_finds_the_minimizer_of_overlapping_data(rng):
     # scipy-free reference: Newton's method on the same convex problem
     X = rng.standard_normal((60, 2))
     y = (X[:, 0] + 1.5 * rng.standard_normal(60) > 0).astype(np.int64)

@@ -283,3 +283,36 @@ def test_polynomial_distance_bound_refuses_repeated_points():
         ap.polynomial_distance_bound([0, np.nan], [1, 2])
     with pytest.raises(ValueError, match="^y must be finite"):
         ap.polynomial_distance_bound([0, 1], [1, np.inf])
+
+
+def test_sawtooth_sizes_can_represent_their_target_and_pair_shapes_of_one_size():
+    """Large networks of both shapes differ by at most 2 parameters, small ones by a tenth."""
+    for k in ap.FOLDS:
+        count = {
+            kind: MLP(ap.sawtooth_sizes(kind, k), rng=np.random.default_rng(0)).n_parameters
+            for kind in ap.KINDS
+        }
+        assert count["thin"] == 6 * k + 1 == ap.sawtooth(k).n_parameters
+        assert count["wide, small"] == 6 * 2**k + 1
+        assert abs(count["deep, small"] - count["wide, small"]) <= 0.15 * count["wide, small"]
+        assert 0 <= count["deep, large"] - count["wide, large"] <= 2
+        assert ap.sawtooth_sizes("deep, large", k) == [1, *[16] * k, 1]
+        assert ap.sawtooth_sizes("wide, small", k)[1] >= 2**k  # one unit per piece
+        assert min(ap.sawtooth_sizes("deep, small", k)[1:-1]) >= 2  # the tent map's
+
+
+def test_sawtooth_sizes_names_an_unknown_kind():
+    with pytest.raises(ValueError, match="^kind must be one of .* got 'wide'"):
+        ap.sawtooth_sizes("wide", 3)
+
+
+def test_one_hidden_layer_memorizes_any_labels_with_one_unit_fewer_than_points(rng):
+    """The construction of the chapter's proof, in five dimensions: project, then interpolate."""
+    X, y = rng.standard_normal((30, 5)), rng.standard_normal(30)
+    w = rng.standard_normal(5)
+    order = np.argsort(X @ w)
+    line = ap.relu_interpolant((X @ w)[order], y[order])
+    W1, b1, W2, b2 = line.parameters()
+    network = ap.network_from_weights([(W1 * w, b1), (W2, b2)])
+    assert network.layers[0].W.shape == (29, 5)
+    np.testing.assert_allclose(network(X)[:, 0], y, atol=1e-9)

@@ -328,30 +328,38 @@ def apply(kind, a):
         ]()
     if kind == "*":
         return a[0] * a[1], [a[1], a[0]]
+    if kind == "/":
+        return a[0] / a[1], []  # its rule is in the sweep
     return (a[0] + a[1], [ONE, ONE]) if kind == "+" else (a[0] - a[1], [ONE, MINUS])
 
 
 @pytest.mark.equation("eq-autograd-cost")
 @pytest.mark.parametrize("n_inputs", [1, 5, 40])
 def test_value_and_gradient_cost_at_most_five_times_the_value(n_inputs, rng):
-    """Operations counted in random programs of all six kinds, with one input and with many."""
+    """Operations counted in random programs of all seven kinds, with one input and with many."""
     n_operations = 60
     for _ in range(20):
         v, edges = [Counted(x) for x in rng.uniform(0.5, 1.5, n_inputs)], []
         Counted.operations = 0
         for _ in range(n_operations):
-            kind = str(rng.choice(["+", "-", "*", "exp", "log", "tanh"]))
+            kind = str(rng.choice(["+", "-", "*", "/", "exp", "log", "tanh"]))
             anything, an_input = int(rng.integers(0, len(v))), int(rng.integers(0, n_inputs))
             args = {"exp": [an_input], "log": [an_input], "tanh": [anything]}.get(
                 kind, [anything, an_input]
             )
             y, local = apply(kind, [v[j] for j in args])
-            edges.append(list(zip(args, local, strict=True)))
+            edges.append((kind, args, local))
             v.append(y)
         bar = [Counted(0.0) for _ in v]
         bar[-1] = ONE
         for i in reversed(range(n_inputs, len(v))):
-            for j, d in edges[i - n_inputs]:
+            kind, args, local = edges[i - n_inputs]
+            if kind == "/":  # t = adjoint / b, added to a; t y, taken from b
+                share = bar[i] / v[args[1]]
+                bar[args[0]] = bar[args[0]] + share
+                bar[args[1]] = bar[args[1]] - share * v[i]
+                continue
+            for j, d in zip(args, local, strict=True):
                 bar[j] = bar[j] + bar[i] * d
         assert n_operations < Counted.operations <= 5 * n_operations
 

@@ -341,26 +341,56 @@ def test_backward_applies_the_transposed_jacobian(agree, rng):
     agree(layer.backward(G).ravel(), jacobian.numpy().T @ G.ravel())
 
 
-@pytest.mark.equation("eq-backprop-step", tolerance=1e-7)
-def test_a_small_step_does_what_the_gradient_says(agree, rng):
-    """The quotient against 1, and for a wrong gradient against its projection on the right one."""
+def moved_objective(rng):
+    """Return the right gradient of an objective, and the objective along any direction."""
     W, b, X, Y = draw(rng)
     *_, dW, db = batch_adjoints(W, b, X, Y, 0.3)
-    theta, right = W + b, dW + db
+    theta = W + b
+
+    def value(direction, t):
+        moved = [p + t * d for p, d in zip(theta, direction, strict=True)]
+        return objective(moved[: len(W)], moved[len(W) :], X, Y, 0.3)
+
+    return dW + db, value
+
+
+def inner(p, q):
+    """Return the sum of the products of all entries of two lists of arrays."""
+    return sum((a * b).sum() for a, b in zip(p, q, strict=True))
+
+
+@pytest.mark.equation("eq-backprop-direction", tolerance=1e-8)
+def test_difference_along_a_random_direction_is_an_inner_product(agree, rng):
+    """The quotient against the inner product with the recursion's gradient; of second order."""
+    right, value = moved_objective(rng)
+    v = [rng.standard_normal(q.shape) for q in right]
+
+    def quotient(h):
+        return (value(v, h) - value(v, -h)) / (2 * h)
+
+    agree(quotient(1e-5), inner(right, v))
+    errors = [abs(quotient(h) - inner(right, v)) for h in (4e-3, 2e-3)]
+    assert 3.5 < errors[0] / errors[1] < 4.5  # of second order in h
+    forgotten = [np.zeros_like(right[0]), *right[1:]]  # the step check passes it
+    assert abs(quotient(1e-5) - inner(forgotten, v)) > 1e-3
+
+
+@pytest.mark.equation("eq-backprop-step", tolerance=1e-7)
+def test_a_small_step_does_what_the_gradient_says(agree, rng):
+    """The quotient against the projection on the right gradient: 1 for it, and for parts of it."""
+    right, value = moved_objective(rng)
 
     def quotient(g, eta):
-        values = []
-        for sign in (-1, 1):
-            moved = [p + sign * eta * q for p, q in zip(theta, g, strict=True)]
-            values.append(objective(moved[: len(W)], moved[len(W) :], X, Y, 0.3))
-        return (values[0] - values[1]) / (-2 * eta * sum((q**2).sum() for q in g))
+        return (value(g, -eta) - value(g, eta)) / (-2 * eta * inner(g, g))
 
     agree(quotient(right, 1e-5), 1.0)
     wrong = [rng.standard_normal(q.shape) for q in right]
-    product = sum((p * q).sum() for p, q in zip(right, wrong, strict=True))
-    agree(quotient(wrong, 1e-5), product / sum((q**2).sum() for q in wrong))
+    agree(quotient(wrong, 1e-5), inner(right, wrong) / inner(wrong, wrong))
     errors = [abs(quotient(right, eta) - 1) for eta in (4e-2, 2e-2)]
     assert 3.5 < errors[0] / errors[1] < 4.5  # of second order in eta
+    for forgotten in ({0}, {4, 5, 6, 7}, {0, 1, 2, 4, 5, 6}):  # a layer, all biases, all but one
+        part = [np.zeros_like(q) if k in forgotten else q for k, q in enumerate(right)]
+        agree(quotient(part, 1e-5), 1.0)  # an orthogonal projection: the blind spot
 
 
 @pytest.mark.equation("eq-backprop-shared", tolerance=1e-13)
@@ -447,21 +477,6 @@ def test_batches_of_an_epoch_add_up_to_the_full_gradient(agree, rng, size):
     agree(sum(len(part) / 7 * gradient(part) for part in parts), full)
     if 7 % size and size < 7:  # without the weights, a short batch spoils it
         assert np.abs(np.mean([gradient(part) for part in parts], axis=0) - full).max() > 1e-4
-
-
-@pytest.mark.equation("eq-backprop-unrolled", tolerance=1e-13)
-def test_unrolled_product_is_the_recursion(agree, rng):
-    """The product of explicit matrices against complex steps of the loss in the biases."""
-    W, b, X, Y = draw(rng)
-    x, y = X[0], int(Y[0])
-    _, z = forward(W, b, x)
-    delta = softmax(z[-1]) - np.eye(2)[y]
-    for layer in range(1, len(W)):
-        product = np.eye(len(z[layer - 1]))
-        for k in range(layer, len(W)):
-            product = product @ np.diag(1 / np.cosh(z[k - 1]) ** 2) @ W[k].T
-        by_steps = complex_gradient(lambda c: sample_loss(W, c, x, y), b, layer - 1)
-        agree(product @ delta, by_steps)
 
 
 def chain_bound(W, z, delta, layer):

@@ -229,18 +229,6 @@ def test_softmax_of_zero_and_z_is_the_sigmoid(rng):
     assert softmax(np.column_stack([0 * z, z]))[:, 1] == pytest.approx(special.expit(z), abs=1e-15)
 
 
-@pytest.mark.equation("eq-losses-temperature", tolerance=1e-12)
-def test_temperature_divides_the_log_odds(agree, rng):
-    """Ratios of probabilities, from 60 digits, against the exponential of the differences."""
-    z = rng.standard_normal(4)
-    for T in (0.2, 1.0, 5.0):
-        p = np.array(exact_softmax(z / T)[0])
-        agree(p[:, None] / p, np.exp((z[:, None] - z) / T))
-    tie = np.array([1.0, 1.0, 0.0])
-    assert np.array(exact_softmax(tie / 1e-2)[0]) == pytest.approx([0.5, 0.5, 0], abs=1e-12)
-    assert np.array(exact_softmax(tie / 1e9)[0]) == pytest.approx([1 / 3] * 3, abs=1e-9)
-
-
 @pytest.mark.equation("eq-losses-lse-shift", tolerance=1e-12)
 def test_log_sum_exp_moves_with_its_argument(agree, rng):
     """logsumexp of shifted logits against the shift plus the value from 60 digits."""

@@ -43,7 +43,7 @@ def run(label: str, tex: str, misprint: Callable) -> None:
 
 
 CENTRAL = {  # what must stay evaluated: eq-twolayer-forward and so on
-    "twolayer": "forward chain contraction vjp outer-sum penalty backward",
+    "twolayer": "forward chain vjp outer-sum penalty backward",
     "backprop": "sample batch index top",
     "losses": "softmax categorical lse-shift hessian gradient batch-gradient bce",
     "calculus": "chain linear-index linear matmul rules softmax-jacobian",

@@ -9,7 +9,7 @@ import torch
 from scipy.optimize import linprog
 
 from mlpbook.scratch.activations import relu, sigmoid
-from mlpbook.scratch.layers import Identity, Linear, ReLU, Sigmoid, Tanh
+from mlpbook.scratch.layers import Identity, ReLU, Sigmoid, Tanh
 from mlpbook.scratch.losses import CrossEntropyLoss
 from mlpbook.scratch.network import MLP
 
@@ -36,17 +36,24 @@ def with_parameters(model, values):
     return twin
 
 
-@pytest.mark.equation("eq-mlp-batch", tolerance=1e-14)
-def test_rows_of_the_batch_form_are_the_layer_of_each_sample(agree, rng):
-    """The batch form in `Linear` against index sums, sample by sample, N, n_in, n_out different."""
-    layer = Linear(4, 3, rng=rng)
-    layer.b[...] = rng.standard_normal(3)
-    A = rng.standard_normal((5, 4))
-    by_index = [
-        [sum(layer.W[j, k] * A[i, k] for k in range(4)) + layer.b[j] for j in range(3)]
-        for i in range(5)
-    ]
-    agree(layer.forward(A), by_index)
+@pytest.mark.equation("eq-mlp-xor", tolerance=0)
+def test_two_relu_units_compute_xor(agree):
+    """The formula against the exclusive or of Python's bits, and against the network's weights."""
+    bits = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    s = bits.sum(axis=1)
+    formula = np.maximum(s, 0) - 2 * np.maximum(s - 1, 0)
+    agree(formula, [float(p ^ q) for p, q in bits.tolist()])
+    model = MLP([2, 2, 1], ReLU, rng=np.random.default_rng(0))
+    model.set_parameters([[[1, 1], [1, 1]], [0, -1], [[1, -2]], [0]])
+    agree(model(bits)[:, 0], formula)
+
+
+def test_without_relu_the_network_of_xor_is_affine():
+    """Hypothesis of the collapse: the same weights with the identity give 2 - x1 - x2."""
+    model = MLP([2, 2, 1], Identity, rng=np.random.default_rng(0))
+    model.set_parameters([[[1, 1], [1, 1]], [0, -1], [[1, -2]], [0]])
+    X = np.array([[0.0, 0.0], [1.0, 1.0], [0.3, -2.0]])
+    np.testing.assert_allclose(model(X)[:, 0], 2 - X.sum(axis=1))
 
 
 def test_a_square_layer_hides_a_forgotten_transpose(rng):
@@ -112,7 +119,7 @@ def test_relu_networks_are_differentiable_almost_everywhere_but_not_everywhere(r
 @pytest.mark.equation("eq-mlp-parameter-count", tolerance=0)
 @pytest.mark.parametrize("sizes", [(1, 1), (5, 4, 3), (784, 32, 64, 128, 64, 10)])
 def test_parameter_count_is_what_pytorch_counts(agree, sizes):
-    """The sum against the entries of PyTorch's parameters, and the tutorial's printed 44,458."""
+    """The sum against the entries of PyTorch's parameters, and 44,458 for the last."""
     pairs = list(itertools.pairwise(sizes))
     formula = sum(n_out * (n_in + 1) for n_in, n_out in pairs)
     peers = [torch.nn.Linear(n_in, n_out) for n_in, n_out in pairs]
@@ -201,30 +208,6 @@ def test_the_narrowest_layer_bounds_the_rank(agree, rng, sizes):
     model.parameters()[0][1:] = model.parameters()[0][0]  # equal rows: the bound is not reached
     outputs = model(np.vstack([np.zeros(sizes[0]), np.eye(sizes[0])]))
     assert np.linalg.matrix_rank(outputs[1:] - outputs[0]) == 1 <= min(sizes)
-
-
-@pytest.mark.equation("eq-mlp-linear-dynamics", tolerance=1e-5)
-@pytest.mark.parametrize("n_layers", [1, 2, 3, 5])
-def test_a_deep_linear_network_moves_at_the_stated_speed(agree, n_layers):
-    """The speed against a tiny step of descent on the weights, gradients by PyTorch's autograd."""
-    target, product, step = 2.0, 0.7, 1e-7
-    w = torch.full((n_layers,), product ** (1 / n_layers), dtype=torch.float64, requires_grad=True)
-    (0.5 * (target - w.prod()) ** 2).backward()
-    moved = (w - step * w.grad).prod().item()
-    formula = n_layers * product ** (2 - 2 / n_layers) * (target - product)
-    agree((moved - product) / step, formula)
-
-
-def test_the_logistic_curve_solves_the_dynamics_of_two_layers():
-    target, start, step = 3.0, 0.01, 1e-6
-
-    def u(t):
-        return target / (1 + (target / start - 1) * np.exp(-2 * target * t))
-
-    t = np.linspace(0, 3, 50)
-    speed = (u(t + step) - u(t - step)) / (2 * step)
-    assert u(0) == pytest.approx(start)
-    assert speed == pytest.approx(2 * u(t) * (target - u(t)), abs=1e-7)
 
 
 @pytest.mark.equation("eq-mlp-affine-piece", tolerance=1e-12)

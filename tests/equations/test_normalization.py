@@ -1,7 +1,7 @@
 """The equations of the chapter on normalization and depth, each against an independent route."""
 
 import math
-from itertools import combinations, product
+from itertools import product
 
 import numpy as np
 import pytest
@@ -218,26 +218,6 @@ def test_the_adjoint_of_a_residual_block_takes_both_ways(agree, rng):
     block = Residual(branch)
     agree(block.forward(x[None])[0], x + F(x[None])[0])
     agree(adjoint + J.T @ adjoint, block.backward(adjoint[None])[0])
-
-
-@pytest.mark.equation("eq-normalization-paths", tolerance=1e-12)
-def test_a_residual_stack_is_the_sum_over_all_paths(agree, rng):
-    """The product of I + J against the sum over all subsets, of 1 to 5 blocks."""
-    for L in (1, 2, 5):
-        J = 0.5 * rng.standard_normal((L, 3, 3))
-        whole = np.eye(3)
-        for block in J:
-            whole = (np.eye(3) + block) @ whole
-        paths = np.zeros((3, 3))
-        count = 0
-        for size in range(L + 1):
-            for subset in combinations(range(L), size):
-                term = np.eye(3)
-                for index in subset:  # in increasing order, so the largest ends up first
-                    term = J[index] @ term
-                paths, count = paths + term, count + 1
-        agree(paths, whole)
-        assert count == 2**L
 
 
 @pytest.mark.equation("eq-normalization-residual-bounds")

@@ -36,7 +36,7 @@ def boundary_points(w, b, rng, n=7):
     return points
 
 
-def labelled(rng, n_samples=30, n_in=3):
+def labeled(rng, n_samples=30, n_in=3):
     """Return random samples and labels, and parameters that do not fit them."""
     X, y = rng.standard_normal((n_samples, n_in)), rng.integers(0, 2, n_samples)
     return X, y, *neuron(rng, n_in)
@@ -68,7 +68,7 @@ def test_the_sigmoid_of_the_negative_is_the_complement(agree):
 @pytest.mark.equation("eq-neuron-threshold", tolerance=1e-12)
 def test_a_threshold_on_the_probability_is_a_threshold_on_the_score(agree, rng):
     """Which samples exceed the threshold, by probability and by score; and σ at the log-odds."""
-    X, _, w, b = labelled(rng, n_samples=500)
+    X, _, w, b = labeled(rng, n_samples=500)
     for tau in (0.05, 0.3, 0.5, 0.9, 0.99):
         log_odds = np.log(tau / (1 - tau))
         s = X @ w + b
@@ -148,7 +148,7 @@ def test_the_boundary_passes_the_origin_at_its_coordinate_along_the_weights(agre
 @pytest.mark.equation("eq-neuron-confidence", tolerance=1e-12)
 def test_the_length_of_the_weights_is_the_confidence_at_a_distance(agree, rng):
     """σ(wᵀx + b) against σ(‖w‖ r), with the distance from projected points."""
-    X, _, w, b = labelled(rng)
+    X, _, w, b = labeled(rng)
     norm = np.sqrt(sum(c * c for c in w))
     feet = X - np.outer(X @ w + b, w) / norm**2
     r = np.sign(X @ w + b) * np.linalg.norm(X - feet, axis=1)
@@ -209,7 +209,7 @@ def test_novikoffs_bound_needs_its_hypotheses():
 @pytest.mark.equation("eq-neuron-logistic-loss", tolerance=1e-12)
 def test_the_logistic_loss_is_the_cross_entropy_of_its_probabilities(agree, rng):
     """The sum over probabilities, by loops, against the softplus form, and against PyTorch."""
-    X, y, w, b = labelled(rng)
+    X, y, w, b = labeled(rng)
     total = 0.0
     for x, label in zip(X, y, strict=True):
         p = 1 / (1 + np.exp(-(w @ x + b)))
@@ -223,7 +223,7 @@ def test_the_logistic_loss_is_the_cross_entropy_of_its_probabilities(agree, rng)
 @pytest.mark.equation("eq-neuron-logistic-gradient", tolerance=1e-12)
 def test_the_logistic_gradient_is_the_derivative_of_the_loss(agree, rng):
     """The matrix form against index sums, complex differences of the loss, and autograd."""
-    X, y, w, b = labelled(rng)
+    X, y, w, b = labeled(rng)
     dw, db = logistic_gradient(w, b, X, y)
 
     sums = np.zeros(3)
@@ -250,7 +250,7 @@ def test_the_logistic_gradient_is_the_derivative_of_the_loss(agree, rng):
 @pytest.mark.equation("eq-neuron-hessian", tolerance=1e-7)
 def test_the_hessian_of_the_logistic_loss_has_no_negative_eigenvalue(agree, rng):
     """The matrix form against central differences of the gradient; eigenvalues; secants."""
-    X, y, w, b = labelled(rng)
+    X, y, w, b = labeled(rng)
     theta, h = np.append(w, b), 1e-5
 
     def gradient(theta):

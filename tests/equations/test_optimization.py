@@ -1,4 +1,4 @@
-"""The equations of the chapter on optimisation, each against an independent route."""
+"""The equations of the chapter on optimization, each against an independent route."""
 
 import math
 from itertools import product
@@ -64,6 +64,29 @@ def test_best_rate_of_descent(agree, rng):
         kappa = high / low
         agree(found.fun, (kappa - 1) / (kappa + 1))
         agree(slowest(2 / (low + high), H), (kappa - 1) / (kappa + 1))
+
+
+@pytest.mark.equation("eq-optimization-lemma", tolerance=1e-12)
+def test_descent_lemma_bounds_every_step_and_is_sharp(agree, rng):
+    """The bound on random steps of a wavy function; a bowl's steepest direction attains it."""
+    A = rng.standard_normal((5, 3))  # J = sum of sines of A theta, not convex
+    steepest = np.linalg.norm(A, 2) ** 2  # no curvature exceeds it in magnitude
+
+    def value(theta):
+        return np.sin(A @ theta).sum()
+
+    for _ in range(200):
+        theta = 3 * rng.standard_normal(3)
+        g = A.T @ np.cos(A @ theta)
+        for eta in (0.1 / steepest, 1 / steepest, 1.9 / steepest, 5 / steepest):
+            bound = value(theta) - eta * (1 - eta * steepest / 2) * (g @ g)
+            assert value(theta - eta * g) <= bound + 1e-12
+            assert eta > 2 / steepest or bound < value(theta)  # below the limit it descends
+    H, eta = positive_definite(rng, 4, 0.3, 5.0), 0.37
+    theta = np.linalg.eigh(H)[1][:, -1] * 2.0
+    g = H @ theta
+    after = (theta - eta * g) @ H @ (theta - eta * g) / 2
+    agree(after, theta @ H @ theta / 2 - eta * (1 - eta * 5.0 / 2) * (g @ g))
 
 
 def companion(product_, beta):

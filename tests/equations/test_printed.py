@@ -112,83 +112,15 @@ def test_printed_forward_pass(printed, rng):
     printed({**net.weights, **batch, **sizes, r"\mathrm{relu}": activations.relu})
 
 
-@pytest.mark.equation("eq-twolayer-jacobian-loss", tolerance=1e-14)
-def test_printed_jacobian_of_the_loss(printed, rng):
-    """The printed TeX, evaluated, against complex steps in the prediction."""
-    y_hat, y = rng.standard_normal((2, D_OUT))
-    jacobian = by_steps(lambda v: np.array([((v - y) ** 2).sum() / 2]), y_hat)
-    printed({r"J_{\ell,\hat y}": jacobian, r"\hat y": y_hat, "y": y, r"D_\text{out}": D_OUT})
-
-
-@pytest.mark.equation("eq-twolayer-jacobian-output", tolerance=1e-14)
-def test_printed_jacobians_of_the_output_layer(printed, rng):
-    """The printed TeX, evaluated, against complex steps in the activations and the bias."""
-    _, _, W2, b2 = TwoLayer(rng).params
-    a = rng.standard_normal(H)
-    symbols = {
-        r"J_{\hat y,a}": by_steps(lambda v: W2 @ v + b2, a),
-        r"J_{\hat y,b_2}": by_steps(lambda v: W2 @ a + v, b2),
-    }
-    printed({**symbols, "W_2": W2, "I": np.eye(D_OUT), "H": H, r"D_\text{out}": D_OUT})
-
-
-@pytest.mark.equation("eq-twolayer-jacobian-relu", tolerance=1e-14)
-def test_printed_jacobian_of_relu(printed, rng):
-    """The printed TeX, evaluated, against complex steps in the pre-activations."""
-    z = TwoLayer(rng).Z[0]
-    printed({"J_{a,z}": by_steps(relu, z), "z": z, "H": H})
-
-
-@pytest.mark.equation("eq-twolayer-jacobian-hidden", tolerance=1e-14)
-def test_printed_jacobians_of_the_hidden_layer(printed, rng):
-    """The printed TeX, evaluated, against complex steps in the input and the bias."""
-    net = TwoLayer(rng)
-    W1, b1, *_ = net.params
-    symbols = {
-        "J_{z,x}": by_steps(lambda v: W1 @ v + b1, net.X[0]),
-        "J_{z,b_1}": by_steps(lambda v: W1 @ net.X[0] + v, b1),
-    }
-    printed({**symbols, "W_1": W1, "I": np.eye(H), "H": H, "D": D})
-
-
 @pytest.mark.equation("eq-twolayer-chain", tolerance=1e-13)
-def test_printed_chain_of_jacobians(printed, rng):
-    """The printed TeX, evaluated for each sample, against complex steps, factor by factor."""
+def test_printed_sum_over_paths(printed, rng):
+    """The printed TeX, evaluated entry by entry, against the library's gradient for one sample."""
     net = TwoLayer(rng)
-    _, _, W2, b2 = net.params
     for i in range(N):
-
-        def loss(y_hat, y=net.Y[i]):
-            return np.array([((y_hat - y) ** 2).sum() / 2])
-
-        symbols = {
-            r"J_{\ell,z}": by_steps(lambda v, loss=loss: loss(W2 @ relu(v) + b2), net.Z[i]),
-            r"J_{\ell,\hat y}": by_steps(loss, net.Y_hat[i]),
-            r"J_{\hat y,a}": by_steps(lambda v: W2 @ v + b2, net.A[i]),
-            "J_{a,z}": by_steps(relu, net.Z[i]),
-        }
-        sample = {r"\hat y": net.Y_hat[i], "y": net.Y[i], "z": net.Z[i]}
-        printed({**symbols, **sample, "W_2": W2, "H": H, r"D_\text{out}": D_OUT})
-
-
-@pytest.mark.equation("eq-twolayer-tensor", tolerance=1e-14)
-def test_printed_tensor(printed, rng):
-    """The printed TeX, evaluated entry by entry, against complex steps in single weights."""
-    _, _, W2, b2 = TwoLayer(rng).params
-    a = rng.standard_normal(H)
-    tensor = by_steps(lambda V: V @ a + b2, W2)
-    symbols = {r"\partial\hat y/\partial W_2": tensor, "a": a, "H": H, r"D_\text{out}": D_OUT}
-    printed(symbols, {"p": D_OUT, "q": D_OUT, "k": H})
-
-
-@pytest.mark.equation("eq-twolayer-contraction", tolerance=1e-13)
-def test_printed_contraction(printed, rng):
-    """The printed TeX, evaluated entry by entry, against complex steps in single weights."""
-    (_, _, W2, b2), y = TwoLayer(rng).params, rng.standard_normal(D_OUT)
-    a = rng.standard_normal(H)
-    gradient = by_steps(lambda V: ((V @ a + b2 - y) ** 2).sum() / 2, W2)
-    symbols = {r"\partial\ell/\partial W_2": gradient, "a": a, r"\hat y": W2 @ a + b2, "y": y}
-    printed(symbols, {"p": D_OUT, "q": D_OUT, "k": H})
+        slope = gradients(net.params, net.X[[i]], net.Y[[i]]).W1
+        sample = {name: value for name, value in net.sample(i).items() if name != "a"}
+        symbols = {r"\partial\ell/\partial W_1": slope, "W_2": net.params.W2, **sample}
+        printed(symbols, {"p": D_OUT, "k": H, "j": D})
 
 
 @pytest.mark.equation("eq-twolayer-vjp", tolerance=1e-13)
@@ -466,7 +398,7 @@ CLASSES = 5
 def test_printed_negative_log_likelihood_of_a_model(printed, rng):
     """The printed TeX, evaluated for all samples, against the library's cross-entropy."""
     X, W, y = rng.standard_normal((N, D)), rng.standard_normal((CLASSES, D)), rng.integers(0, 5, N)
-    losses = [CrossEntropyLoss()(X[i : i + 1] @ W.T, y[i : i + 1]) for i in range(N)]
+    losses = [CrossEntropyLoss()(X[[i]] @ W.T, y[[i]]) for i in range(N)]
     symbols = {
         r"\mathcal L": lambda W: CrossEntropyLoss()(X @ W.T, y),
         "p": lambda y, x, W: rowwise(softmax)(W @ x)[y],
@@ -494,13 +426,11 @@ def test_printed_entropies(printed, rng):
     """The printed TeX, evaluated, against SciPy's entropies and the library's cross-entropy."""
     q, p = rng.dirichlet(np.ones(CLASSES), 2)
 
-    def cross(p):  # of each label
-        return [CrossEntropyLoss()(np.log(p)[np.newaxis], [k]) for k in range(CLASSES)]
-
     def entropy(q, p=None):
         if p is None:
             return stats.entropy(q)
-        return q @ cross(p)
+        losses = [CrossEntropyLoss()(np.log(p)[np.newaxis], np.array([k])) for k in range(CLASSES)]
+        return q @ losses
 
     symbols = {"H": entropy, r"\mathrm{KL}": stats.entropy, "q": q, "p": p}
     printed(symbols, {"k": CLASSES})
@@ -573,18 +503,6 @@ def test_printed_variance(printed, rng):
     sides(rng.dirichlet(np.ones(CLASSES)), rng.standard_normal(CLASSES))
     of_two = sides(np.array([0.5, 0.5, 0, 0, 0]), np.array([1.0, -1.0, 0, 0, 0]))
     printed.agree(*of_two["0"][1:])  # the upper bound is attained
-
-
-@pytest.mark.equation("eq-losses-temperature", tolerance=1e-13)
-def test_printed_temperature(printed, rng):
-    """The printed TeX, evaluated for all pairs of classes, with the library's softmax."""
-    z = rng.standard_normal(CLASSES)
-    symbols = {"p": rowwise(softmax)(z / 1.7), "z": z, "T": 1.7}
-    printed(
-        symbols,
-        {"j": CLASSES, "k": CLASSES},
-        skip=(r"\text{for }p=\mathrm{softmax}(z/T)",),
-    )
 
 
 @pytest.mark.equation("eq-losses-gradient", tolerance=1e-13)
@@ -764,6 +682,16 @@ def test_printed_layers_of_a_batch(printed):
         A = Tanh().forward(Z)
         symbols |= {f"A_{k}": A, r"\varphi": np.tanh, r"\mathbf 1": np.ones(N), "l": k, "N": N}
         printed(symbols | numbered("n_?", WIDTHS[k - 1 : k + 1], k - 1), skip=("Z_l",))
+
+
+@pytest.mark.equation("eq-mlp-xor", tolerance=1e-15)
+def test_printed_network_of_xor(printed, rng):
+    """The printed TeX, evaluated, against the network with the chapter's weights."""
+    model = MLP([2, 2, 1], rng=rng)
+    model.set_parameters([[[1, 1], [1, 1]], [0, -1], [[1, -2]], [0]])
+    for x in ([0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0], rng.standard_normal(2)):
+        symbols = {r"\mathrm{relu}": activations.relu, "x": np.array(x)}
+        printed(symbols | {"f": lambda x: model([np.ravel(x)])[0, 0]})
 
 
 @pytest.mark.equation("eq-pytorch-linear", tolerance=1e-13)

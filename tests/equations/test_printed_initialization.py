@@ -164,13 +164,6 @@ def test_printed_variance_of_glorot(printed):
         printed({r"\sigma_3": std, "n_2": 5, "n_3": 7, "l": 3})
 
 
-@pytest.mark.equation("eq-initialization-glorot-product", tolerance=1e-14)
-def test_printed_product_of_glorots_factors(printed):
-    """Both printed sides, evaluated."""
-    for n_in, n_out in ((5, 7), (7, 5), (3, 40)):
-        printed({"n_2": n_in, "n_3": n_out, "l": 3})
-
-
 @pytest.mark.equation("eq-initialization-default", tolerance=1e-14)
 def test_printed_variance_of_the_default(printed):
     """The printed TeX, evaluated, against the exact variance of the library's initializer."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from mlpbook.checks.gradient_check import complex_step_jacobian as by_steps
 from mlpbook.scratch.optimizers import SGD, Adam, AdamW, RMSProp
@@ -171,7 +172,6 @@ def test_printed_cosine_schedule(printed):
 @pytest.mark.equation("eq-optimization-clip", tolerance=1e-5)
 def test_printed_clipping(printed, rng):
     """The printed assignment, evaluated, against PyTorch, which adds 1e-6 to the norm."""
-    torch = pytest.importorskip("torch")
     for c in (0.5, 50.0):
         g = rng.standard_normal(5)
         ((clipped, *_),) = printed({"g": g, "c": c}, defines="g").values()

@@ -82,85 +82,35 @@ def test_batch_rows_are_the_single_samples(agree, rng):
     agree(Y_hat, np.array([output(params, x) for x in X]))
 
 
-@pytest.mark.equation("eq-twolayer-jacobian-loss", tolerance=1e-14)
-def test_loss_jacobian_is_the_residual_as_a_row(agree, rng):
-    """The row of residuals against complex steps in the prediction."""
-    y_hat, y = rng.standard_normal((2, D_OUT))
-    left = (y_hat - y)[np.newaxis, :]
-    agree(left, jacobian(lambda v: ((v - y) ** 2).sum() / 2, y_hat))
+@pytest.mark.equation("eq-twolayer-chain", tolerance=1e-13)
+def test_rates_multiply_along_paths_and_add_up_over_them(agree, rng):
+    """The sum over paths, entry by entry, against complex steps in the hidden weights."""
+    params, X, Y = draw(rng)
+    W1, b1, W2, _ = params
+    for x, y in zip(X, Y, strict=True):
+        z, y_hat = W1 @ x + b1, output(params, x)
+        left = np.zeros((H, D))
+        for k, j in np.ndindex(H, D):
+            paths = sum((y_hat[p] - y[p]) * W2[p, k] for p in range(D_OUT))
+            left[k, j] = paths * x[j] if z[k] > 0 else 0.0
+        agree(left, complex_gradients(params, x[np.newaxis], y[np.newaxis]).W1)
 
 
-@pytest.mark.equation("eq-twolayer-jacobian-output", tolerance=1e-14)
-def test_output_jacobians_are_weight_and_identity(agree, rng):
-    """W2 and the identity against complex steps in the activations and in the bias."""
-    params, _, _ = draw(rng)
-    a = rng.standard_normal(H)
-    agree(params.W2, jacobian(lambda v: params.W2 @ v + params.b2, a))
-    agree(np.eye(D_OUT), jacobian(lambda v: params.W2 @ a + v, params.b2))
-
-
-@pytest.mark.equation("eq-twolayer-jacobian-relu", tolerance=1e-14)
-def test_relu_jacobian_is_the_indicator_diagonal(agree, rng):
-    """The diagonal of indicators against complex steps; and PyTorch's 0 on the kink."""
-    z = np.array([-1.5, -1e-3, 1e-3, 2.0])
-    agree(np.diag((z > 0).astype(float)), jacobian(relu, z))
+def test_a_unit_on_its_kink_sends_nothing_back():
+    """The convention at 0: the book's gradient and PyTorch's, where a pre-activation is 0."""
+    params = Parameters(np.ones((1, 1)), np.zeros(1), np.ones((1, 1)), np.zeros(1))
+    assert gradients(params, [[0.0]], [[1.0]]).b1 == 0
     kink = torch.zeros(1, dtype=torch.float64, requires_grad=True)
     torch.relu(kink).backward()
-    agree(np.array([0.0]), kink.grad.numpy())
+    assert kink.grad == 0
 
 
-@pytest.mark.equation("eq-twolayer-jacobian-hidden", tolerance=1e-14)
-def test_hidden_jacobians_are_weight_and_identity(agree, rng):
-    """W1 and the identity against complex steps in the input and in the bias."""
-    params, X, _ = draw(rng)
-    agree(params.W1, jacobian(lambda v: params.W1 @ v + params.b1, X[0]))
-    agree(np.eye(H), jacobian(lambda v: params.W1 @ X[0] + v, params.b1))
-
-
-@pytest.mark.equation("eq-twolayer-chain", tolerance=1e-13)
-def test_product_of_jacobians_is_the_jacobian_of_the_composition(agree, rng):
-    """The product of three Jacobians against complex steps of the loss in the pre-activations."""
-    (W1, b1, W2, b2), X, Y = draw(rng)
-    z = W1 @ X[0] + b1
-    left = (W2 @ relu(z) + b2 - Y[0])[np.newaxis, :] @ W2 @ np.diag((z > 0).astype(float))
-    assert left.shape == (1, H)
-    agree(left, jacobian(lambda v: ((W2 @ relu(v) + b2 - Y[0]) ** 2).sum() / 2, z))
-
-
-@pytest.mark.equation("eq-twolayer-tensor", tolerance=1e-14)
-def test_derivative_of_the_output_by_its_weights_is_a_tensor_of_copies(agree, rng):
-    """Every entry of the three-index derivative against complex steps in single weights."""
-    (_, _, W2, b2), _, _ = draw(rng)
-    a = rng.standard_normal(H)
-    left, right = np.zeros((D_OUT, D_OUT, H)), np.zeros((D_OUT, D_OUT, H))
-    for q in range(D_OUT):
-        for k in range(H):
-            moved = W2.astype(complex)
-            moved[q, k] += 1e-30j
-            right[:, q, k] = (moved @ a + b2).imag / 1e-30
-            for p in range(D_OUT):
-                left[p, q, k] = a[k] if p == q else 0.0
-    assert np.count_nonzero(left) <= D_OUT * H
-    agree(left, right)
-
-
-@pytest.mark.equation("eq-twolayer-contraction", tolerance=1e-13)
-def test_contracting_the_tensor_gives_the_outer_product(agree, rng):
-    """The outer product against the sum over p of residual times tensor, and PyTorch."""
-    (_, _, W2, b2), _, Y = draw(rng)
-    a, y = rng.standard_normal(H), Y[0]
-    residual = W2 @ a + b2 - y
-    by_sum = np.array(
-        [
-            [sum(residual[p] * (a[k] if p == q else 0.0) for p in range(D_OUT)) for k in range(H)]
-            for q in range(D_OUT)
-        ]
-    )
-    weight = torch.tensor(W2, requires_grad=True)
-    y_hat = weight @ torch.tensor(a) + torch.tensor(b2)
-    (0.5 * ((y_hat - torch.tensor(y)) ** 2).sum()).backward()
-    agree(np.outer(residual, a), by_sum)
-    agree(np.outer(residual, a), weight.grad.numpy())
+def test_at_zero_weights_only_the_last_bias_moves(rng):
+    """The trap of a start at zero: the gradients of W1, b1 and W2 vanish there."""
+    zero = Parameters(np.zeros((H, D)), np.zeros(H), np.zeros((D_OUT, H)), np.ones(D_OUT))
+    grads = gradients(zero, rng.standard_normal((N, D)), rng.standard_normal((N, D_OUT)))
+    assert not any(grad.any() for grad in (grads.W1, grads.b1, grads.W2))
+    assert grads.b2.all()
 
 
 @pytest.mark.equation("eq-twolayer-vjp", tolerance=1e-12)
@@ -282,16 +232,6 @@ def test_mean_square_is_two_over_d_out_times_the_data_term(agree, rng, n_out):
     agree(mean_square, 2 / n_out * objective(params, X, Y).data)
 
 
-@pytest.mark.equation("eq-twolayer-bias-path", tolerance=1e-12)
-def test_a_lone_bias_approaches_the_mean_geometrically(agree, rng):
-    """The closed form against 250 steps of descent from zero weights; and its exponential."""
-    X, y = rng.standard_normal((64, 10)), rng.standard_normal((64, 1))
-    start = Parameters(np.zeros((4, 10)), np.zeros(4), np.zeros((1, 4)), np.array([0.3]))
-    end = descend(start, X, y, lr=1e-3, n_steps=250).params.b2
-    agree(end - y.mean(), (1 - 1e-3) ** 250 * (0.3 - y.mean()) * np.ones(1))
-    assert abs((1 - 1e-3) ** 250 - np.exp(-0.25)) < 2e-4
-
-
 def covariance(X, Y, u, b):
     """Rho of the chapter, by a sum over samples."""
     R = Y - Y.mean(axis=0)
@@ -411,3 +351,45 @@ def test_branch_and_bound_is_right_on_both_sides_of_an_exact_threshold(rng):
         )
         assert prove_below(X, y, 1.05 * kappa).proven
         assert not prove_below(X, y, 0.999 * kappa, max_cells=3000).proven
+
+
+def a_cell(rng, X, b0, b1):
+    """Draw known signs for some samples, and numbers g and d that the page's table allows."""
+    y = rng.standard_normal((len(X), 1))
+    c = (y - y.mean())[:, 0] / len(X)
+    low, high = b0 - np.linalg.norm(X, axis=1), b1 + np.linalg.norm(X, axis=1)
+    sign, g, d = rng.integers(-1, 2, len(X)), np.zeros(len(X)), np.zeros(len(X))
+    for i in range(len(X)):
+        if sign[i] == 1:
+            g[i] = c[i] + rng.exponential()
+        elif sign[i] == -1:
+            g[i] = -rng.exponential()
+        elif c[i] > 0:
+            g[i] = c[i] * high[i] / (high[i] - low[i])
+            d[i] = -low[i] * g[i]
+        else:
+            g[i] = rng.uniform(c[i], 0)
+    return c, sign, g, d
+
+
+@pytest.mark.equation("eq-twolayer-cell", tolerance=1e-12)
+def test_linear_functions_above_the_terms_bound_a_cell(agree, rng):
+    """The bound against all units of a grid that lie in the cell; equality where it is tight."""
+    X = rng.standard_normal((6, 2))
+    angles = np.linspace(0, 2 * np.pi, 400)
+    U = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    n_inside = 0
+    for _ in range(200):
+        b0, b1 = np.sort(rng.uniform(-0.5, 0.5, 2))  # every t_i can have either sign
+        c, sign, g, d = a_cell(rng, X, b0, b1)
+        bound = np.linalg.norm(g @ X) + d.sum() + max(b0 * g.sum(), b1 * g.sum())
+        for b in (b0, (b0 + b1) / 2, b1):
+            T = U @ X.T + b
+            inside = np.all((sign == 0) | (sign * T >= 0), axis=1)
+            n_inside += inside.sum()
+            assert np.all((np.maximum(T, 0) @ c)[inside] <= bound + 1e-12)
+    assert n_inside > 1000
+    c, b = np.array([0.3, -0.3]), 5.0  # all t_i are positive: g = c is exact, and b drops out
+    X = np.array([[3.0, 0.0], [0.0, -1.0]])
+    best = c @ X / np.linalg.norm(c @ X)
+    agree(np.maximum(X @ best + b, 0) @ c, np.linalg.norm(c @ X))

@@ -10,6 +10,7 @@ from torch import nn  # noqa: E402
 from mlpbook.data import load_mnist  # noqa: E402
 from mlpbook.pytorch.tutorial import (  # noqa: E402
     TUTORIAL_LOSSES,
+    VARIANTS,
     TripledLinear,
     TutorialMLP,
     tutorial_loaders,
@@ -102,9 +103,14 @@ def test_an_image_without_a_batch_is_taken_for_its_channels():
     assert TutorialMLP(1024, [8], 10)(torch.zeros(3, 32, 32)).shape == (3, 10)
 
 
-def test_softmax_is_no_activation():
-    with pytest.raises(ValueError, match=r"activation must be one of \['relu', .*got 'softmax'"):
-        TutorialMLP(6, [5], 3, activation="softmax")
+def test_the_variants_change_one_thing_at_a_time_and_then_two():
+    base = {"epochs": 60}
+    assert VARIANTS["as published"] == base
+    for name in ("no weight decay", "He initialization", "standardized inputs"):
+        assert len(VARIANTS[name]) == 2
+        assert VARIANTS[name]["epochs"] == 60
+    both = VARIANTS["He initialization"] | VARIANTS["standardized inputs"]
+    assert VARIANTS["He and standardized"] == both
 
 
 def test_the_error_that_the_tutorial_never_printed_is_above_fifteen_per_cent(loaders):

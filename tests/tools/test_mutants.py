@@ -1,22 +1,31 @@
-"""The list of survivors can be read, and gives reasons."""
+"""The mutation run judges each part by the share of changes that a test noticed."""
 
 import doctest
+from collections import Counter
 
 import pytest
 
 from tools.upkeep import mutants
+
+GOOD, BAD = Counter(killed=19, survived=1), Counter(killed=9, timeout=9, survived=2)
 
 
 def test_the_examples_of_the_tool_hold():
     assert doctest.testmod(mutants).failed == 0
 
 
-def test_every_listed_survivor_is_a_change_and_has_a_reason():
-    listed = mutants.parse_list(mutants.LISTED.read_text(encoding="utf-8"))
-    assert listed
-    assert all(m.before and m.after and m.before != m.after for m in listed)
-
-
-def test_a_group_without_a_reason_is_refused():
-    with pytest.raises(ValueError, match="must open with its reason, got 'autograd f'"):
-        mutants.parse_list("# Equal.\nautograd f\n- 1\n+ 2\n\nautograd f\n- 3\n+ 4\n")
+@pytest.mark.parametrize(("autograd", "code"), [(GOOD, 0), (BAD, 1), (None, 1)])
+def test_a_part_below_the_bar_or_without_changes_fails(
+    monkeypatch, tmp_path, capsys, autograd, code
+):
+    outcomes = dict.fromkeys(
+        ("scratch/layers", "checks/gradient_check", "shared/initializers"), GOOD
+    )
+    if autograd:
+        outcomes["autograd"] = autograd
+    monkeypatch.setattr(mutants, "SURVIVORS", tmp_path / "survivors.txt")
+    monkeypatch.setattr(mutants, "run", lambda patterns: None)
+    monkeypatch.setattr(mutants, "results", lambda: (outcomes, ["- 1", "+ 2"]))
+    assert mutants.main([]) == code
+    assert ("autograd: " in capsys.readouterr().out) == bool(code)
+    assert mutants.SURVIVORS.read_text() == "- 1\n+ 2"

@@ -1,18 +1,12 @@
 """Run the pages' cells: two pages at a time, under fixed conditions, never from a stale cache.
 
-MyST-NB keeps what a page printed under a key made of the page's cells alone, and so goes on
-publishing old numbers after the package has changed. Here each page has a cache folder named by
-everything else that its output depends on: the modules it can reach, the files they may read,
-the installed packages, and whether the data are the real ones (`page_key`).
-
-Before Sphinx reads the pages, those that are not in their cache run in a pool of two kernels
-(`execute_pages`). A page that raises, hangs, or loses its kernel is not cached and stops the build,
-so it stops the next one too.
+Each page has a cache folder named by everything its output depends on besides its cells
+(`tools.cells.dependencies`). Before Sphinx reads the pages, those that are not in their cache run
+in a pool of two kernels, always in the Python that builds the book. A page that raises, hangs,
+warns or loses its kernel is not cached and stops the build, so it stops the next one too. What went
+wrong is printed once: the place in the source, the cell, the message, and what to do.
 """
 
-import ast
-import hashlib
-import importlib
 import os
 import re
 import shutil
@@ -20,58 +14,45 @@ import signal
 import subprocess
 import sys
 import time
-import warnings
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import sqlalchemy
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
+from jupyter_cache.cache import db
+from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+from jupyter_client.manager import AsyncKernelManager
 from myst_nb.core.read import create_nb_reader, is_myst_markdown_notebook
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
-from sphinx.errors import SphinxError
 from sphinx.util import logging
+from traitlets import default
 
-ROOT = Path(__file__).resolve().parents[2]
-SOURCE = ROOT / "src"
-sys.path.insert(0, str(SOURCE))  # this book's package, before any that may be installed
+from tools.cells.dependencies import (
+    CONDITIONS,
+    PROFILE,
+    SOURCE,
+    ExecutionFailed,
+    dependencies_of,
+    save,
+)
+from tools.page_source import cells_of, source_of
+from tools.site.console import progress, say
 
-from bookkit.records.dependencies import Modules  # noqa: E402
-
-PACKAGE = "mlpbook"
-OURS = rf"(?:{PACKAGE}|bookkit)"
-RECORDS = "records"
 KERNELS = 2
 KEPT_FOLDERS = 60
 
 logger = logging.getLogger(__name__)
 
 
-class ExecutionFailed(SphinxError):
-    """Cells that did not run as they should."""
-
-    category = "Pages that failed"
-
-
 # ---------------------------------------------------------------- the conditions of a run
-
-# Threads are fixed because sums taken in another order round differently.
-CONDITIONS = {
-    "PYTHONHASHSEED": "0",
-    "SOURCE_DATE_EPOCH": "1767225600",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-}
-
-# A profile of the build's own: no word from ipykernel itself on stderr, where a warning fails
-# the page; no history file that two kernels would lock; nothing from the reader's own profile.
-PROFILE = "c.IPKernelApp.log_level = 40\nc.HistoryManager.enabled = False\n"
 
 
 def set_conditions(build: Path) -> None:
@@ -86,181 +67,53 @@ def set_conditions(build: Path) -> None:
     os.environ["IPYTHONDIR"] = str(profile.parents[1])
 
 
+class OwnPython(AsyncKernelManager):
+    """Starts the Python that builds the book, whatever kernels are installed elsewhere."""
+
+    @default("kernel_spec_manager")
+    def _own_kernel_alone(self) -> KernelSpecManager:
+        return KernelSpecManager(kernel_dirs=[])
+
+
 def warm_up() -> None:
-    """Let matplotlib build its font list once: in a kernel it would say so on stderr."""
+    """Let matplotlib build its font list once: a kernel would print that to stderr."""
     command = [sys.executable, "-c", "import matplotlib.font_manager"]
     subprocess.run(command, capture_output=True, check=False)
-
-
-# ---------------------------------------------------------------- what a page depends on
-
-ANYTHING = re.compile(r"\b(importlib|__import__|subprocess|runpy|exec)\b|%run|^\s*!", re.MULTILINE)
-FROM_IMPORT = re.compile(rf"from\s+({OURS}[\w.]*)\s+import\s+(\([^)]*\)|[^\n]*)")
-IMPORT = re.compile(rf"^\s*import\s+([^\n]*\b{OURS}\b[^\n]*)", re.MULTILINE)
-CELL = re.compile(r"^(?P<fence>`{3,}|:{3,})\{code-cell\}.*?^(?P=fence)", re.MULTILINE | re.DOTALL)
-MNIST_NAMES = {"load_mnist", "mnist_folder"}
-MNIST_MODULES = {
-    f"{PACKAGE}.data",
-    f"{PACKAGE}.data.mnist",
-}  # they offer it; importing them is not using it
-
-
-def cells_of(text: str) -> str:
-    """Return the code cells of a page's source, joined."""
-    return "\n".join(match.group() for match in CELL.finditer(text))
-
-
-@dataclass
-class Package(Modules):
-    """The modules under ``src/``: what a page's cells can reach, and who asks for MNIST."""
-
-    source: Path = SOURCE
-
-    @cached_property
-    def other_files(self) -> list[Path]:
-        """Files that a module may read: everything that is not Python."""
-        return [
-            path
-            for path in sorted(self.source.rglob("*"))
-            if path.is_file() and path.suffix not in {".py", ".pyc"}
-        ]
-
-    def reachable_by(self, code: str) -> set[str]:
-        """Return the modules that some cells can reach; all of them where that is not plain."""
-        if ANYTHING.search(code):
-            return set(self.paths)
-        start = set()
-        for module, names in FROM_IMPORT.findall(code):
-            if module == PACKAGE and "*" in names:
-                return set(self.paths)
-            start |= self.named(module, re.findall(r"\w+", names))
-        for line in IMPORT.findall(code):
-            for module in re.findall(rf"{OURS}[\w.]*", line):
-                if module == PACKAGE:
-                    return set(self.paths)
-                start |= self.named(module)
-        return self.reachable(start)
-
-    def asks_for_mnist(self, name: str) -> bool:
-        """Say whether a module names one of the functions that find MNIST."""
-        if name in MNIST_MODULES:
-            return False
-        for node in ast.walk(self.trees[name]):
-            word = getattr(node, "id", None) or getattr(node, "attr", None)
-            names = [a.name for a in node.names] if isinstance(node, ast.ImportFrom) else [word]
-            if MNIST_NAMES & set(names):
-                return True
-        return False
-
-    def uses_mnist(self, code: str) -> bool:
-        """Say whether some cells read MNIST, themselves or through a module."""
-        if any(re.search(rf"\b{name}\b", code) for name in MNIST_NAMES):
-            return True
-        if ANYTHING.search(code):
-            return False
-        return any(self.asks_for_mnist(name) for name in self.reachable_by(code))
-
-
-@dataclass
-class Data:
-    """What the MNIST pages are built on, found once for all kernels."""
-
-    folder: str
-    is_substitute: bool
-    source: str
-
-
-def find_data() -> Data:
-    """Fetch or find the digits, before any kernel starts, and tell the kernels where they are.
-
-    Here and not in a process of its own: a temporary folder lasts as long as the process.
-    """
-    try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            module = importlib.import_module(f"{PACKAGE}.data")
-            folder = os.path.abspath(module.mnist_folder())  # a kernel starts elsewhere
-            os.environ["MLPBOOK_DATA"] = folder  # from here on, nothing is asked of the network
-            mnist = module.load_mnist()
-    except Exception as error:
-        raise ExecutionFailed(f"the digits could not be loaded: {error}") from error
-    for warning in caught:  # to the terminal; a page says it in its own notice
-        logger.info("%s", warning.message)
-    return Data(folder, bool(mnist.is_substitute), str(mnist.source))
-
-
-@dataclass
-class Dependencies:
-    """All that decides what a page prints, besides its own cells."""
-
-    book: Path
-    package: Package = field(default_factory=Package)
-
-    @cached_property
-    def data(self) -> Data:
-        """The digits; looked for only when some page needs them."""
-        return find_data()
-
-    @cached_property
-    def everywhere(self) -> str:
-        """What every page depends on: Python, the packages, and the conditions set here."""
-        distributions = {
-            path.name for entry in sys.path if entry for path in Path(entry).glob("*.dist-info")
-        }
-        conditions = [sys.version, sys.platform, *sorted(distributions), repr(CONDITIONS), PROFILE]
-        return "\n".join(conditions)
-
-    @cached_property
-    def recorded(self) -> list[Path]:
-        """Results kept beside the pages, which any page may read."""
-        suffixes = {".json", ".csv", ".npz", ".npy"}
-        return [path for path in sorted(self.book.rglob("*")) if path.suffix in suffixes]
-
-    def records(self, code: str) -> list[Path]:
-        """Return the records that some cells name, or that a module of that name reads for them."""
-        words = set(re.findall(r"""["'](\w+)["']""", code))
-        words |= {name.rpartition(".")[2] for name in self.package.reachable_by(code)}
-        return [p for p in self.recorded if p.parent.name == RECORDS and p.stem in words]
-
-    def page_key(self, text: str) -> str:
-        """Return a digest of what a page depends on, besides its own cells."""
-        code = cells_of(text)
-        digest = hashlib.sha256(self.everywhere.encode())
-        modules = [self.package.paths[name] for name in sorted(self.package.reachable_by(code))]
-        others = [path for path in self.recorded if path.parent.name != RECORDS]
-        for path in [*modules, *self.package.other_files, *others, *self.records(code)]:
-            home = self.book if path.is_relative_to(self.book) else self.package.source
-            digest.update(f"\n{path.relative_to(home)}\n".encode())
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-        if self.package.uses_mnist(code):
-            digest.update(b"substitute" if self.data.is_substitute else b"MNIST")
-        return digest.hexdigest()[:16]
 
 
 # ---------------------------------------------------------------- the cache
 
 
-def begin(app: Sphinx) -> None:
-    """Look at the package afresh in every build."""
-    app.book_dependencies = Dependencies(Path(app.srcdir))
+def open_any_folder() -> None:
+    """Let jupyter-cache work in folders with %, ? or # in their names.
+
+    It puts a path into the address of its database as it is, where these signs mean something.
+    """
+
+    def create_engine(address: str) -> sqlalchemy.Engine:
+        path = address.removeprefix("sqlite:///")
+        return sqlalchemy.create_engine(sqlalchemy.URL.create("sqlite", database=path))
+
+    db.create_engine = create_engine
 
 
 def cache_folder(app: Sphinx, text: str) -> Path:
     """Return the folder that keeps a page's outputs."""
-    key = app.book_dependencies.page_key(text)
+    key = dependencies_of(app).page_key(text)
     return Path(app.outdir).parent / ".jupyter_cache" / key
 
 
-def source_of(env: BuildEnvironment, docname: str) -> str:
-    """Return a page's source text."""
-    return Path(env.doc2path(docname)).read_text(encoding="utf-8")
+def page_keys(env: BuildEnvironment) -> dict[str, str]:
+    """Return the keys under which the stored pages' outputs were kept."""
+    keys: dict[str, str] = vars(env).setdefault("book_page_keys", {})
+    return keys
 
 
 def find_stale(
     app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
 ) -> list[str]:
     """Name the pages whose text is unchanged, but whose numbers may not be."""
-    keys = getattr(env, "book_page_keys", {})
+    keys = page_keys(env)
     return [
         docname
         for docname in env.found_docs - added - changed
@@ -270,19 +123,21 @@ def find_stale(
 
 def point_to_cache(app: Sphinx, docname: str, content: list[str]) -> None:
     """Send MyST-NB to this page's folder, just before it reads the page."""
-    if not is_myst_markdown_notebook(content[0]):
-        return
-    folder = cache_folder(app, content[0])
-    env = app.env
-    if not hasattr(env, "book_page_keys"):
-        env.book_page_keys = {}
-    env.book_page_keys[docname] = folder.name
-    env.mystnb_config = env.mystnb_config.copy(execution_cache_path=str(folder))
+    if is_myst_markdown_notebook(content[0]):
+        folder = cache_folder(app, content[0])
+        page_keys(app.env)[docname] = folder.name
+        set_cache(app.env, folder)
+
+
+def set_cache(env: Any, folder: Path) -> None:
+    """Tell MyST-NB where the outputs of the page that it reads next are kept."""
+    config = vars(env)["mystnb_config"]
+    vars(env)["mystnb_config"] = config.copy(execution_cache_path=str(folder))
 
 
 def forget(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
     """Drop what is known of a page that is read again or gone."""
-    getattr(env, "book_page_keys", {}).pop(docname, None)
+    page_keys(env).pop(docname, None)
 
 
 def prune(folders: Path) -> None:
@@ -292,7 +147,11 @@ def prune(folders: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-# ---------------------------------------------------------------- the pool
+# ---------------------------------------------------------------- a page that runs
+
+
+class CellFailed(Exception):
+    """A cell that ran, but not as it should: a message, and what to do about it."""
 
 
 @dataclass
@@ -305,38 +164,45 @@ class Page:
     folder: Path
     timeout: int
     is_long: bool
+    at: int = 0  # the cell that runs
+    started: float = 0.0
     seconds: float = 0.0
     client: NotebookClient | None = None
 
     def execute(self) -> None:
         """Run the cells in a fresh kernel, in the page's own folder."""
+        self.started = time.perf_counter()
         if not any(cell.cell_type == "code" for cell in self.notebook.cells):
             return
-        started = time.perf_counter()
         self.client = NotebookClient(
             self.notebook,
             timeout=self.timeout,
             coalesce_streams=True,  # where a stream is cut depends on the moment
             record_timing=False,  # the times would become part of the key
             startup_timeout=120,
+            kernel_manager_class=OwnPython,
             kernel_name=self.notebook.metadata.kernelspec.name,
             resources={"metadata": {"path": str(self.path.parent)}},
             shutdown_kernel="immediate",
+            on_cell_execute=self.note_cell,
         )
-        self.client.execute()
-        self.seconds = time.perf_counter() - started
-        for cell in self.notebook.cells:
-            errors = [out for out in cell.get("outputs", []) if out.output_type == "error"]
-            if "raises-exception" in cell.metadata.get("tags", []) and not errors:
-                raise AssertionError(f"this cell ought to raise, and did not:\n{cell.source}")
-            for error in errors:  # the frames in files carry this machine's paths
-                frames = map(plain, error.traceback)
-                error.traceback = [frame for frame in frames if not frame.startswith("File ")]
+        try:
+            self.client.execute()
+        finally:
+            self.seconds = time.perf_counter() - self.started
+        for index, cell in enumerate(self.notebook.cells):
+            self.at = index
+            check_outputs(cell)
+
+    def note_cell(self, cell: NotebookNode, cell_index: int) -> None:
+        """Remember which cell runs."""
+        self.at = cell_index
 
     def kill(self) -> None:
         """End the kernel of a page that nobody waits for any more."""
+        client: Any = self.client
         with suppress(AttributeError, ProcessLookupError):
-            os.kill(self.client.km.provisioner.pid, signal.SIGKILL)
+            os.kill(client.km.provisioner.pid, signal.SIGKILL)
 
     def store(self) -> None:
         """Keep the outputs where MyST-NB looks for them."""
@@ -347,6 +213,93 @@ class Page:
         get_cache(self.folder).cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
 
 
+def check_outputs(cell: NotebookNode) -> None:
+    """Refuse an expected error that did not come, and a warning; take paths out of tracebacks."""
+    tags, outputs = cell.metadata.get("tags", []), cell.get("outputs", [])
+    errors = [output for output in outputs if output.output_type == "error"]
+    if "raises-exception" in tags and not errors:
+        raise CellFailed(
+            "the cell is tagged raises-exception, and raised nothing",
+            "Remove the tag, or let the cell raise.",
+        )
+    printed = [output.text for output in outputs if output.get("name") == "stderr"]
+    if printed and "remove-stderr" not in tags:
+        raise CellFailed(
+            f"the cell printed to stderr: {plain(printed[0]).strip()}".replace("\n", "\n    "),
+            "Remove what it warns of. If the warning is harmless, tag the cell remove-stderr.",
+        )
+    for error in errors:  # the frames in files carry this machine's paths
+        frames = map(plain, error.traceback)
+        error.traceback = [frame for frame in frames if not frame.startswith("File ")]
+
+
+# ---------------------------------------------------------------- what went wrong
+
+IN_CELL = re.compile(r"(?:Cell In\[\d+\], |\S*ipykernel_\d+\S*\.py:)(?:line )?(\d+)")
+LONG_CELL = 12  # lines of a cell that are shown
+IN_FILE = re.compile(r"File (\S+?):(\d+), in (\w+)")
+
+
+def message(page: Page, error: BaseException) -> tuple[str, str]:
+    """Return what went wrong in a page's cell, and what to do."""
+    if isinstance(error, CellFailed):
+        return error.args
+    if isinstance(error, CellExecutionError):
+        words = f"{error.ename}: {plain(error.evalue)}"
+        inside = [m for m in IN_FILE.finditer(plain(str(error))) if m[1].startswith(str(SOURCE))]
+        if inside:
+            path, line, name = inside[-1].groups()
+            words += f"\n  raised in {Path(path).relative_to(SOURCE.parent)}:{line}, in {name}"
+        return words, "Fix the cell. If the error is intended, tag the cell raises-exception."
+    if isinstance(error, CellTimeoutError):
+        return (
+            f"CellTimeoutError: the cell ran for more than {page.timeout} seconds",
+            "Let it do less, or make it a recorded experiment (see CONVENTIONS.md).",
+        )
+    if isinstance(error, DeadKernelError):
+        return (
+            "DeadKernelError: the kernel died while this cell ran",
+            "It ran out of memory, crashed in compiled code, or was ended (os._exit, a signal): "
+            "run the cell in a notebook to see which.",
+        )
+    if isinstance(error, NoSuchKernel):
+        return (
+            f"the page asks for the kernel {error.name!r}, but pages run in the Python that builds "
+            f"the book ({sys.executable})",
+            "Write `name: python3` below kernelspec in the page's front matter.",
+        )
+    return f"{type(error).__name__}: {plain(str(error))}", "Build again."
+
+
+def explain(page: Page, error: BaseException) -> str:
+    """Return one block: the place in the source, the cell, what went wrong, and what to do."""
+    what, remedy = message(page, error)
+    cell = page.notebook.cells[page.at]
+    code = cell.source.splitlines() if cell.cell_type == "code" else []
+    source = page.path.read_text(encoding="utf-8").splitlines()
+    first = page.notebook.metadata["source_map"][page.at]
+    with suppress(ValueError, IndexError):
+        first = source.index(code[0], first - 1) + 1
+    found = IN_CELL.search(plain(str(error)))
+    line = first + int(found[1]) - 1 if found else first
+    number = sum(cell.cell_type == "code" for cell in page.notebook.cells[: page.at + 1])
+    shown = [f"  {'>' if n == line and found else ' '} | {t}" for n, t in enumerate(code, first)]
+    if len(shown) > LONG_CELL:
+        start = max(0, min(line - first - LONG_CELL // 2, len(shown) - LONG_CELL))
+        shown = [*shown[start : start + LONG_CELL], "    | ..."]
+    place = f"{page.path.relative_to(SOURCE.parent)}:{line}: "
+    title = place + (f"cell {number}" if number else "before the first cell")
+    return "\n".join(text.rstrip() for text in [title, *shown, f"  {what}", f"  {remedy}"])
+
+
+def plain(text: str) -> str:
+    """Strip the terminal colors from a kernel's traceback."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+# ---------------------------------------------------------------- the pool
+
+
 def waiting_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> list[Page]:
     """Return the pages among ``docnames`` whose outputs are not in their cache."""
     pages = []
@@ -355,11 +308,15 @@ def waiting_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> li
         if not is_myst_markdown_notebook(text):
             continue
         path = Path(env.doc2path(docname))
-        reader = create_nb_reader(str(path), env.myst_config, env.mystnb_config, text)
-        notebook = reader.read(text)
-        config = env.mystnb_config
+        notebook = read_notebook(env, path, text)
+        config = vars(env)["mystnb_config"]
         overrides = notebook.metadata.get(config.metadata_key, {})
         mode = overrides.get("execution_mode", config.execution_mode)
+        if mode not in ("cache", "off"):
+            raise ExecutionFailed(
+                f"{path}: execution_mode must be cache or off, got {mode!r}: the others run cells "
+                "under conditions that the book does not set. Remove it from the front matter."
+            )
         folder = cache_folder(app, text)
         if folder.exists():
             os.utime(folder)
@@ -368,15 +325,19 @@ def waiting_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> li
                 continue
         if mode == "cache":
             timeout = overrides.get("execution_timeout", config.execution_timeout)
-            is_long = app.book_dependencies.package.uses_mnist(cells_of(text))
+            is_long = dependencies_of(app).package.uses_mnist(cells_of(text))
             pages.append(Page(docname, path, notebook, folder, timeout, is_long))
     return sorted(pages, key=lambda page: not page.is_long)  # the long ones start first
 
 
+def read_notebook(env: Any, path: Path, text: str) -> Any:
+    """Return a page's source as MyST-NB reads it: its cells, without outputs."""
+    return create_nb_reader(str(path), env.myst_config, env.mystnb_config, text).read(text)
+
+
 def is_current(app: Sphinx, page: Page) -> bool:
     """Say whether the package is still what it was when the page began to run."""
-    now = Dependencies(Path(app.srcdir))
-    now.data = app.book_dependencies.__dict__.get("data")
+    now = dependencies_of(app).now()
     return page.folder.name == now.page_key(source_of(app.env, page.docname))
 
 
@@ -386,13 +347,20 @@ def execute_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> No
     if not pages:
         return
     warm_up()
-    logger.info("executing %d page(s), %d at a time", len(pages), KERNELS)
+    logger.info("%d of %d changed pages have cells to run", len(pages), len(docnames))
     failures = []
     pool = ThreadPoolExecutor(max_workers=KERNELS)
     running = {pool.submit(page.execute): page for page in pages}
     try:
         while running:
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            progress(
+                [
+                    f"{p.docname} {p.at + 1}/{len(p.notebook.cells)}"
+                    for p in running.values()
+                    if p.started
+                ]
+            )
+            done, _ = wait(running, timeout=1, return_when=FIRST_COMPLETED)
             for future in done:
                 page = running.pop(future)
                 error = future.exception()
@@ -400,10 +368,10 @@ def execute_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> No
                     failures.append(f"{page.path}: the package changed while it ran; build again")
                 elif error is None:
                     page.store()
-                    logger.info("executed %-40s %6.1f s", page.docname, page.seconds)
+                    say("executed", page.docname, page.seconds)
                 else:
-                    logger.info("failed   %s", page.docname)
-                    failures.append(f"{page.path}: {type(error).__name__}\n{plain(str(error))}")
+                    say("failed", page.docname, page.seconds)
+                    failures.append(explain(page, error))
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         for page in running.values():
@@ -415,17 +383,13 @@ def execute_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> No
         raise ExecutionFailed("\n\n".join(failures))
 
 
-def plain(text: str) -> str:
-    """Strip the terminal colours from a kernel's traceback."""
-    return re.sub(r"\x1b\[[0-9;]*m", "", text)
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     """Set the conditions at once, and act before the pages are read."""
     set_conditions(Path(app.outdir).parent)
-    app.connect("builder-inited", begin)
+    open_any_folder()
     app.connect("env-get-outdated", find_stale)
     app.connect("env-purge-doc", forget)
     app.connect("env-before-read-docs", execute_pages)
     app.connect("source-read", point_to_cache, priority=1)
+    app.connect("build-finished", save)
     return {"parallel_read_safe": False, "parallel_write_safe": True}

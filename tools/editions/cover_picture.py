@@ -7,6 +7,7 @@ from matplotlib import font_manager
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
 
 from bookkit.figures.svg import COLORS
 from mlpbook.data import spirals
@@ -29,7 +30,9 @@ def draw_art(ax: Axes) -> None:
     optimizer = SGD(model.parameters(), lr=0.05, momentum=0.9)
     fit(model, CrossEntropyLoss(), optimizer, X, y, epochs=100, batch_size=30, rng=rng)
 
-    width, height = ax.figure.get_size_inches() * np.array(ax.get_position().bounds[2:])
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    width, height = figure.get_size_inches() * np.array(ax.get_position().bounds[2:])
     half = 1.3 * np.array([1, height / width])
     side = np.linspace(-1, 1, 401)
     points = np.stack(np.meshgrid(half[0] * side, half[1] * side), axis=-1)
@@ -41,13 +44,15 @@ def draw_art(ax: Axes) -> None:
     ax.contour(*at, levels=levels, colors=PAPER, linewidths=0.6, linestyles="solid")
     ax.contour(*at, levels=[0], colors=INK, linewidths=1.8)
     for label, name, marker in ((0, "class0", "o"), (1, "class1", "s")):
-        style = {"color": COLORS[name], "edgecolors": PAPER, "linewidths": 0.8}
-        ax.scatter(*X[y == label].T, s=42, marker=marker, zorder=3, **style)
+        x1, x2 = X[y == label].T
+        ax.scatter(
+            x1, x2, s=42, c=COLORS[name], marker=marker, edgecolors=PAPER, linewidths=0.8, zorder=3
+        )
     ax.set(xlim=(-half[0], half[0]), ylim=(-half[1], half[1]))
     ax.axis("off")
 
 
-def save(fig: plt.Figure, dpi: int) -> bytes:
+def save(fig: Figure, dpi: int) -> bytes:
     """Return a figure as PNG."""
     buffer = io.BytesIO()
     fig.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})

@@ -44,13 +44,6 @@ def announce(site: Path) -> None:
         path.write_text(html, encoding="utf-8")
 
 
-def announce_all(app: Sphinx, exception: Exception | None) -> None:
+def announce_all(app: Sphinx, written: list[str]) -> None:
     """Keep the links when the site is built again over its editions."""
-    if exception is None and app.builder.name == "html":
-        announce(Path(app.outdir))
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Look once all pages are written."""
-    app.connect("build-finished", announce_all, priority=850)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    announce(Path(app.outdir))

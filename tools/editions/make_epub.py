@@ -1,9 +1,9 @@
-"""The whole book as an EPUB 3: ``python tools/editions/make_epub.py [_build/html]``.
+"""The whole book as an EPUB 3: ``python -m tools.editions.make_epub [_build/html]``.
 
-Made from the finished pages of the site (`bound`). Formulas are drawings that carry their words:
-e-readers differ most in their MathML, and least in their SVG. Each holds its own glyphs, because
-some readers draw every SVG by itself. Figures are files, on white paper, in the light colours,
-written out, because many readers know no custom properties and open a picture by a tap.
+Made from the finished pages of the site (`whole_book`). Formulas are drawings that carry their
+words: e-readers differ most in their MathML, and least in their SVG. Each holds its own glyphs,
+because some readers draw every SVG by itself. Figures are files, on white paper, in the light
+colours, written out, because many readers know no custom properties and open a picture by a tap.
 Chapters are cut between their sections into files that a small device can lay out.
 """
 
@@ -30,7 +30,7 @@ from tools.equations.mathematics import embed_glyphs
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "src"))
 
-import cover  # noqa: E402  (draws with the book's own package)
+from tools.editions import cover_picture  # noqa: E402  (draws with the book's own package)
 
 LARGE = 250_000  # bytes; a file that has grown beyond is closed before the next section
 
@@ -129,7 +129,7 @@ def make_plain(body: HtmlElement) -> None:
 
 def draw(chapter: Chapter, drawings: Drawings, palette: dict[str, str], rules: str) -> dict:
     """Put figures into files and glyphs into formulas; return the files."""
-    files = {}
+    files: dict[str, str | bytes] = {}
     for place in list(chapter.body.iter("svg")):
         source = drawings[place].replace("viewbox=", "viewBox=")
         if "figure-svg" in source or "widget-svg" in source:
@@ -395,7 +395,9 @@ def main(site: Path, root: Path = ROOT) -> None:
     started = time.perf_counter()
     date = whole_book.edition_time(root)
     book = whole_book.read_book(site, root)
-    picture = cover.cover(book.title, whole_book.SUBTITLE.replace(", ", ",\n", 1), book.author)
+    picture = cover_picture.cover(
+        book.title, whole_book.SUBTITLE.replace(", ", ",\n", 1), book.author
+    )
     files = assemble(book, picture, date, root)
     target = site / f"{whole_book.NAME}.epub"
     pack(target, files, date)

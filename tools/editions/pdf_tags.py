@@ -8,7 +8,7 @@ figure is only what has words.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pikepdf
 from pikepdf import Array, Dictionary, Name
@@ -98,7 +98,8 @@ def write(element: Element, parent: Dictionary, pdf: pikepdf.Pdf, owners: dict) 
     """Write an element and all below it; note in ``owners`` what belongs to which."""
     source = element.source if element.source.is_indirect else pdf.make_indirect(element.source)
     source.S, source.P = Name(element.kind), parent
-    page, kids = None, Array()
+    page: Any = None
+    kids = Array()
     for kid in element.kids:
         if isinstance(kid, Element):
             kids.append(write(kid, source, pdf, owners))

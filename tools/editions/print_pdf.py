@@ -33,7 +33,7 @@ from tools.editions.whole_book import Book, Chapter
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "src"))
 
-import cover  # noqa: E402  (draws with the book's own package)
+from tools.editions import cover_picture  # noqa: E402  (draws with the book's own package)
 
 PAGE = (189.0, 246.0)  # mm, crown quarto
 MARGIN = 18.0  # mm, at the sides; print.css says the same
@@ -305,7 +305,9 @@ def fit_figures(html: str) -> str:
     """Let figures be as wide as the column, yet no taller than their words require."""
 
     def fit(match: re.Match[str]) -> str:
-        points = float(re.search(r'viewBox="\S+ \S+ \S+ ([\d.]+)"', match[0])[1])
+        box = re.search(r'viewBox="\S+ \S+ \S+ ([\d.]+)"', match[0])
+        assert box
+        points = float(box[1])
         height = max(LOWEST, SMALLEST * points * 25.4 / 72)
         tag = re.sub(r"min-width:[^;\"]+;?\s*", "", match[0])
         return tag.replace('style="', f'style="max-height: {height:.0f}mm; ', 1)
@@ -628,7 +630,7 @@ def main(site: Path, root: Path = ROOT) -> None:
     started = time.perf_counter()
     inches = PAGE[0] / 25.4
     book = whole_book.read_book(site, root)
-    html, headings = assemble(book, cover.art(inches, inches), root)
+    html, headings = assemble(book, cover_picture.art(inches, inches), root)
     with tempfile.TemporaryDirectory() as folder:
         source, printed = Path(folder) / "book.html", Path(folder) / "book.pdf"
         source.write_text(html, encoding="utf-8")

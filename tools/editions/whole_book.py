@@ -375,7 +375,9 @@ USED = re.compile(r"var\((--[\w-]+)(?:,\s*((?:[^()]|\([^()]*\))*))?\)")
 def light_palette(root: Path = ROOT) -> dict[str, str]:
     """Return the custom properties of the site's light ground."""
     css = (root / "book" / "assets" / "book.css").read_text(encoding="utf-8")
-    return {name: value.strip() for name, value in VARIABLE.findall(ROOT_RULE.search(css)[1])}
+    root_rule = ROOT_RULE.search(css)
+    assert root_rule
+    return {name: value.strip() for name, value in VARIABLE.findall(root_rule[1])}
 
 
 def without_variables(css: str, palette: dict[str, str]) -> str:
@@ -401,6 +403,8 @@ SERIF, SANS = "font_source_serif_pro", "font_source_sans_pro"
 def font_file(package: str, name: str) -> Path:
     """Return a font from its package: type that is the same on every machine."""
     spec = importlib.util.find_spec(package)
+    assert spec
+    assert spec.origin
     return Path(spec.origin).parent / "files" / name
 
 

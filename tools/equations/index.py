@@ -14,14 +14,19 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
+
+from tools.book_order import number_of, reading_order
+from tools.cells.dependencies import Memory, dependencies_of
 
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = ROOT / "tests" / "equations"
@@ -64,21 +69,29 @@ def equation_markers(function: ast.FunctionDef) -> Iterator[tuple[str, str]]:
                 yield str(label.value), ast.unparse(tolerance) if tolerance else ""
 
 
-def read_tests(folder: Path = TESTS) -> list[Test]:
+def tests_in(text: str) -> list[list]:
+    """Return the tests in a file's text, as the fields of `Test` without the path."""
+    lines, found = text.splitlines(), []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            first = min([node.lineno, *(item.lineno for item in node.decorator_list)])
+            source = "\n".join(lines[first - 1 : node.end_lineno])
+            words = (ast.get_docstring(node) or "").partition("\n")[0]
+            printed = any(argument.arg == "printed" for argument in node.args.args)
+            for label, tolerance in equation_markers(node):
+                found.append([label, tolerance, node.name, words, node.lineno, source, printed])
+    return found
+
+
+def read_tests(folder: Path = TESTS, memory: Memory | None = None) -> list[Test]:
     """Return the tests in a folder's files, in the order in which they are written."""
     tests = []
     for path in sorted(folder.glob("test_*.py")):
         text = path.read_text(encoding="utf-8")
-        lines = text.splitlines()
-        for node in ast.walk(ast.parse(text, str(path))):
-            if isinstance(node, ast.FunctionDef):
-                first = min([node.lineno, *(item.lineno for item in node.decorator_list)])
-                source = "\n".join(lines[first - 1 : node.end_lineno])
-                words = (ast.get_docstring(node) or "").partition("\n")[0]
-                printed = any(argument.arg == "printed" for argument in node.args.args)
-                for label, tolerance in equation_markers(node):
-                    about = (label, tolerance, node.name, words, path, node.lineno, source)
-                    tests.append(Test(*about, printed))
+        question = f"tests {hashlib.sha256(text.encode()).hexdigest()}"
+        found = memory(question, partial(tests_in, text)) if memory else tests_in(text)
+        for label, tolerance, name, words, line, source, printed in found:
+            tests.append(Test(label, tolerance, name, words, path, line, source, printed))
     return sorted(tests, key=lambda test: (test.path, test.line))
 
 
@@ -111,9 +124,8 @@ class Equation:
 
 def equations_of(env: BuildEnvironment) -> dict[str, list[Equation]]:
     """Return the pages' equations, kept with the stored pages."""
-    if not hasattr(env, "book_equations"):
-        env.book_equations = {}
-    return env.book_equations
+    found: dict[str, list[Equation]] = vars(env).setdefault("book_equations", {})
+    return found
 
 
 UNLABELLED = ("proof", "exercise", "solution", "docstring")
@@ -158,10 +170,10 @@ def forget(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
 def compare(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """Report equations without tests and tests without equations; name the pages to rewrite."""
     tests: dict[str, list[Test]] = {}
-    for test in read_tests():
+    for test in read_tests(memory=dependencies_of(app).memory):
         tests.setdefault(test.label, []).append(test)
     report = read_report(app)
-    app.book_tests, app.book_report = tests, report
+    vars(app).update(book_tests=tests, book_report=report)
 
     labels = set()
     for equations in equations_of(env).values():
@@ -194,14 +206,13 @@ def compare(app: Sphinx, env: BuildEnvironment) -> list[str]:
     everything = hashlib.sha256(repr((shown, report)).encode()).hexdigest()
     if index and everything != getattr(env, "book_shown_index", None):
         changed.append(index)
-    env.book_shown_tests, env.book_shown_index = shown, everything
+    vars(env).update(book_shown_tests=shown, book_shown_index=everything)
     return changed
 
 
 def numbers(env: BuildEnvironment, equation: Equation) -> str:
     """Return an equation's number as the pages print it."""
-    figures = env.toc_fignumbers.get(equation.docname, {}).get("displaymath", {})
-    return ".".join(map(str, figures.get(equation.node_id, ())))
+    return number_of(env, equation.docname, "displaymath", [equation.node_id])
 
 
 # ---------------------------------------------------------------- the mark beside the number
@@ -216,7 +227,7 @@ def mark(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Give each tested equation its link to the page of all tests."""
     index = getattr(app.env, "book_equation_index", None)
     for node in doctree.findall(nodes.math_block):
-        tests = app.book_tests.get(node.get("label") or "")
+        tests = vars(app)["book_tests"].get(node.get("label") or "")
         if tests and index and docname != index:
             target = app.builder.get_relative_uri(docname, index)
             node["mark"] = {
@@ -240,15 +251,8 @@ class EquationIndex(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Leave a placeholder: the other pages are not read yet."""
-        self.env.book_equation_index = self.env.docname
+        vars(self.env)["book_equation_index"] = self.env.docname
         return [equation_index()]
-
-
-def reading_order(env: BuildEnvironment, docname: str) -> Iterator[str]:
-    """Yield the pages as the table of contents orders them."""
-    yield docname
-    for child in env.toctree_includes.get(docname, []):
-        yield from reading_order(env, child)
 
 
 def describe_test(app: Sphinx, docname: str, test: Test) -> list[nodes.Node]:
@@ -256,7 +260,7 @@ def describe_test(app: Sphinx, docname: str, test: Test) -> list[nodes.Node]:
     line = nodes.paragraph(classes=["equation-test-summary"])
     line += nodes.Text(f"{test.words} ")
     tolerance = f"Tolerance {test.tolerance}" if test.tolerance else "Asserted directly"
-    entry = app.book_report.get(f"{test.place}::{test.name}::{test.label}")
+    entry = vars(app)["book_report"].get(f"{test.place}::{test.name}::{test.label}")
     if entry and entry["deviation"] is not None:
         tolerance += f", measured deviation {entry['deviation']:.1e}"
     if test.printed:
@@ -276,13 +280,18 @@ def source_page(index: str, path: Path) -> str:
     return f"{index.rpartition('/')[0]}/tests/{path.stem}".lstrip("/")
 
 
+def highlighter(builder: Any) -> Any:
+    """Return what colors code on the pages, which Sphinx keeps to its HTML builder."""
+    return builder.highlighter
+
+
 def show_sources(app: Sphinx) -> Iterator[tuple[str, dict, str]]:
     """Yield a page for each file of tests; each test has a place of its own in it."""
     index = getattr(app.env, "book_equation_index", None)
     if app.builder.name != "html" or not index:
         return
     files: dict[Path, dict[str, str]] = {}
-    for tests in app.book_tests.values():
+    for tests in vars(app)["book_tests"].values():
         for test in tests:
             files.setdefault(test.path, {})[test.name] = test.source
     for path, sources in sorted(files.items()):
@@ -296,7 +305,7 @@ def show_sources(app: Sphinx) -> Iterator[tuple[str, dict, str]]:
         title = escape(app.env.titles[index].astext())
         body.append(f'<p>Tests of equations, from <a href="{target}">{title}</a>.</p>')
         for name, piece in pieces:
-            code = app.builder.highlighter.highlight_block(piece.rstrip(), "python")
+            code = highlighter(app.builder).highlight_block(piece.rstrip(), "python")
             mark = f' id="{name}"' if name else ""
             body.append(f'<div class="highlight-python notranslate"{mark}>{code}</div>')
         place = path.relative_to(ROOT).as_posix()
@@ -318,7 +327,7 @@ def describe_equation(app: Sphinx, docname: str, equation: Equation) -> nodes.co
         "", "", link, nodes.Text(" "), nodes.literal("", equation.label), classes=["equation-link"]
     )
     entry += nodes.math_block(equation.latex, equation.latex, nowrap=False, number=None)
-    for test in app.book_tests.get(equation.label, []):
+    for test in vars(app)["book_tests"].get(equation.label, []):
         entry += describe_test(app, docname, test)
     return entry
 
@@ -334,19 +343,18 @@ def write_index(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     for placeholder in list(doctree.findall(equation_index)):
         content: list[nodes.Node] = []
         n_equations = n_tests = n_printed = 0
-        for page in dict.fromkeys(reading_order(env, env.config.root_doc)):
+        for page in reading_order(env):
             stated = [
                 e
                 for e in equations_of(env).get(page, [])
-                if e.label.startswith("eq-") or e.label in app.book_tests
+                if e.label.startswith("eq-") or e.label in vars(app)["book_tests"]
             ]
             if not stated:
                 continue
             n_equations += len(stated)
-            n_printed += sum(
-                any(t.printed for t in app.book_tests.get(e.label, [])) for e in stated
-            )
-            n_tests += sum(len(app.book_tests.get(equation.label, [])) for equation in stated)
+            tests = [vars(app)["book_tests"].get(equation.label, []) for equation in stated]
+            n_printed += sum(any(test.printed for test in some) for some in tests)
+            n_tests += sum(map(len, tests))
             section = nodes.section(ids=[f"equations-{nodes.make_id(page)}"])
             title = nodes.title()
             number = env.toc_secnumbers.get(page, {}).get("", ())

@@ -77,6 +77,8 @@ function convert(text, display) {
 def mathjax() -> quickjs.Context:
     """Start MathJax (0.1 s)."""
     spec = importlib.util.find_spec("sphinx-mathjax-offline")
+    assert spec
+    assert spec.origin
     folder = Path(spec.origin).parent / "static" / "mathjax"
     context = quickjs.Context()
     context.set_max_stack_size(4 * 2**20)
@@ -167,9 +169,8 @@ def define_glyphs(
     """Put the outlines that a page's formulas refer to at the top of its text."""
     used = sorted(set(USE.findall(context.get("body") or "")))
     if used:
-        outlines = "".join(
-            f'<path id="{name}" d="{app.book_mathematics["glyphs"][name]}"/>' for name in used
-        )
+        glyphs = vars(app)["book_mathematics"]["glyphs"]
+        outlines = "".join(f'<path id="{name}" d="{glyphs[name]}"/>' for name in used)
         context["body"] = (
             '<svg class="formula-glyphs" aria-hidden="true" focusable="false" width="0" height="0">'
             f"<defs>{outlines}</defs></svg>\n{context['body']}"
@@ -188,16 +189,16 @@ def store(app: Sphinx) -> Path:
 def load(app: Sphinx) -> None:
     """Read the kept formulas."""
     try:
-        app.book_mathematics = json.loads(store(app).read_text(encoding="utf-8"))
+        vars(app)["book_mathematics"] = json.loads(store(app).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        app.book_mathematics = {"formulas": {}, "glyphs": {}}
-    app.book_mathematics_size = len(app.book_mathematics["formulas"])
+        vars(app)["book_mathematics"] = {"formulas": {}, "glyphs": {}}
+    vars(app)["book_mathematics_size"] = len(vars(app)["book_mathematics"]["formulas"])
 
 
 def save(app: Sphinx, exception: Exception | None) -> None:
     """Keep the formulas for the next build, whether or not this one failed."""
     kept = getattr(app, "book_mathematics", None)
-    if kept and len(kept["formulas"]) != app.book_mathematics_size:
+    if kept and len(kept["formulas"]) != vars(app)["book_mathematics_size"]:
         path = store(app)
         path.parent.mkdir(parents=True, exist_ok=True)
         for old in path.parent.glob("*.json"):
@@ -222,7 +223,7 @@ def line_of(node: nodes.Node) -> int | None:
 def set_formula(self: HTML5Translator, node: nodes.Element, tex: str, display: bool) -> str:
     """Return a formula's SVG and MathML, or the TeX itself where that is broken."""
     app = self.builder.app
-    kept = app.book_mathematics
+    kept = vars(app)["book_mathematics"]
     key = ("display " if display else "inline ") + tex
     if key not in kept["formulas"]:
         try:
@@ -266,7 +267,7 @@ PHONE_WIDTH = 40.0  # ex
 def is_wide(formula: str) -> bool:
     """Say whether a formula is wider than a phone's column."""
     width = re.search(r' width="([\d.]+)ex"', formula)
-    return bool(width) and float(width[1]) > PHONE_WIDTH
+    return width is not None and float(width[1]) > PHONE_WIDTH
 
 
 WORD_JOINER = "\u2060"  # browsers may break a line on either side of a drawing
@@ -324,6 +325,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register the renderer under the name that ``html_math_renderer`` gives."""
     app.add_html_math_renderer("svg", (visit_inline, None), (visit_displayed, None))
     app.connect("builder-inited", load)
-    app.connect("html-page-context", define_glyphs)
     app.connect("build-finished", save, priority=10)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

@@ -15,7 +15,6 @@ pen in the TeX cannot pass for a formula:
 
 import itertools
 import math
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,23 +39,9 @@ from tools.equations.tex import (
     tokenize,
     unbound,
 )
-
-BOOK = Path(__file__).resolve().parents[2] / "book"
+from tools.page_source import BOOK, equations
 
 # ---------------------------------------------------------------- the pages
-
-
-def equations(page: str) -> Iterator[tuple[str, str]]:
-    """Yield the label and the TeX of each labelled displayed equation in a page's source."""
-    lines, start = page.splitlines(), None
-    for number, line in enumerate(lines):
-        closing = re.match(r"\s*\$\$(?:\s*\(([\w-]+)\))?\s*$", line)
-        if closing and start is None:
-            start = number
-        elif closing:
-            if closing[1]:
-                yield closing[1], "\n".join(lines[start + 1 : number])
-            start = None
 
 
 def equation(label: str, book: Path = BOOK) -> str:
@@ -220,8 +205,8 @@ class Scope:
                     if not rest:
                         yield key, indices
             case ("derivative", top, bottom):
-                for above, below in itertools.product(self.readings(top), self.readings(bottom)):
-                    yield rf"\partial{above[0]}/\partial{below[0]}", [*above[1], *below[1]]
+                for (u, m), (v, n) in itertools.product(self.readings(top), self.readings(bottom)):
+                    yield rf"\partial{u}/\partial{v}", [*m, *n]
             case ("gradient", order, subs, base):
                 yield rf"\nabla^{order}_{{{','.join(map(self.script, subs))}}}{base}", []
 

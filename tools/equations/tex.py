@@ -197,17 +197,18 @@ class Reader:
         if token in FRACTIONS:
             top, bottom = self.argument(), self.argument()
             if top[:1] == [r"\partial"]:
-                parts = (Reader(part[1:], self.functions) for part in (top, bottom))
-                node = ("derivative", *(part.everything(Reader.factor) for part in parts))
+                above, below = (Reader(part[1:], self.functions) for part in (top, bottom))
+                factor = Reader.factor
+                fraction = ("derivative", above.everything(factor), below.everything(factor))
                 if bottom[:1] != [r"\partial"]:
                     raise TeXError(f"expected \\partial, got {' '.join(bottom)}")
-                return self.scripts(node)
+                return self.scripts(fraction)
             return self.scripts(("over", self.inside(top), self.inside(bottom)))
         if token == r"\partial":
-            top = self.factor()
+            above_line = self.factor()
             self.take("/")
             self.take(r"\partial")
-            return ("derivative", top, self.factor())
+            return ("derivative", above_line, self.factor())
         if token == r"\sqrt":
             return self.scripts(("root", self.inside(self.argument())))
         if token in (r"\lVert", r"\lvert", "|"):
@@ -508,8 +509,8 @@ def is_shape(tokens: list[str]) -> bool:
 
 def segments(tokens: list[str]) -> Iterator[tuple[str, list[str]]]:
     """Yield the pieces between commas, wide spaces and line ends, each with what came before it."""
-    depth, piece, before = 0, [], ""
-    bars = 0
+    piece: list[str] = []
+    depth, bars, before = 0, 0, ""
     for token in [*tokens, r"\\"]:
         environment = re.fullmatch(r"\\(begin|end)\{(aligned|gathered)\}", token)
         if token == "|":

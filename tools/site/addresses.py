@@ -18,15 +18,13 @@ from pathlib import Path
 from posixpath import relpath
 from urllib.parse import quote, urljoin
 
-import matplotlib.pyplot as plt
-import numpy as np
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
 
+from tools.book_order import plain_text, reading_order
 from tools.site.delivery import with_policy
-from tools.site.page_markup import plain_text
 
 logger = logging.getLogger(__name__)
 CARD = (1200, 630)  # pixels, as social networks show cards
@@ -68,7 +66,7 @@ def add_card(
         return
     title = " ".join(TAGS.sub("", re.sub(r"<math.*?</math>", "…", context["title"])).split())
     picture = f"_images/cards/{pagename}.png"
-    app.book_cards[picture] = title
+    vars(app)["book_cards"][picture] = title
     properties = {
         "og:type": "website" if pagename == app.config.root_doc else "article",
         "og:site_name": app.config.html_title,
@@ -90,6 +88,9 @@ def add_card(
 
 def draw_card(title: str, book: str, path: Path) -> None:
     """Draw a card: the title over a network whose widths the title's letters decide."""
+    import matplotlib.pyplot as plt  # half a second, in builds that know their address alone
+    import numpy as np
+
     blue, orange, paper, ink = "#0072B2", "#D55E00", "#fbfaf7", "#222832"
     fig = plt.figure(figsize=(CARD[0] / 100, CARD[1] / 100), dpi=100, facecolor=paper)
     ax = fig.add_axes((0, 0, 1, 1))
@@ -110,10 +111,10 @@ def draw_card(title: str, book: str, path: Path) -> None:
                     xs, ys, color=blue if weight < 0 else orange, lw=2.2 * abs(weight), alpha=0.4
                 )
     for layer in layers:
-        ax.scatter(
-            *zip(*layer, strict=True), s=620, facecolor=paper, edgecolor=ink, lw=2.5, zorder=3
-        )
-    lines, line = [], ""
+        xs, ys = zip(*layer, strict=True)
+        ax.scatter(xs, ys, s=620, facecolor=paper, edgecolor=ink, lw=2.5, zorder=3)
+    lines: list[str] = []
+    line = ""
     for word in title.split():
         if line and len(line) + len(word) > 20:
             lines, line = [*lines, line], word
@@ -165,20 +166,13 @@ def write_missing_page(app: Sphinx) -> None:
     env = app.env
     chapters = [
         (app.builder.get_target_uri(name), plain_text(env.titles[name]))
-        for name in dict.fromkeys(reading_order(env, env.config.root_doc))
+        for name in reading_order(env)
     ]
     html = app.builder.templates.render(
         "404.html",
         {"title": app.config.html_title, "chapters": chapters, "address": app.config.html_baseurl},
     )
     (Path(app.outdir) / "404.html").write_text(with_policy(html), encoding="utf-8")
-
-
-def reading_order(env, docname: str) -> Iterator[str]:
-    """Yield the pages as the table of contents orders them."""
-    yield docname
-    for child in env.toctree_includes.get(docname, []):
-        yield from reading_order(env, child)
 
 
 MOVED = """<!DOCTYPE html>
@@ -219,26 +213,22 @@ def write_redirects(app: Sphinx) -> None:
 
 def begin(app: Sphinx) -> None:
     """Note no card yet."""
-    app.book_cards = {}
+    vars(app)["book_cards"] = {}
 
 
-def finish(app: Sphinx, exception: Exception | None) -> None:
+def finish(app: Sphinx, written: list[str]) -> None:
     """Write what stands beside the pages."""
-    if exception or app.builder.name != "html":
-        return
     write_redirects(app)
     write_missing_page(app)
     if app.config.html_baseurl:
         write_map(app)
-        for picture, title in app.book_cards.items():
+        for picture, title in vars(app)["book_cards"].items():
             draw_card(title, app.config.html_title, Path(app.outdir) / picture)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Find the address before anything is read; write the rest when all pages are."""
+    """Find the address before anything is read; `tools.site.passes` does the rest."""
     app.add_config_value("book_redirects", {}, "")
     app.connect("config-inited", find_address, priority=900)
     app.connect("builder-inited", begin)
-    app.connect("html-page-context", add_card, priority=950)  # after the description
-    app.connect("build-finished", finish, priority=870)  # before the policy is written
     return {"parallel_read_safe": True, "parallel_write_safe": False}

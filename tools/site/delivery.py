@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from posixpath import normpath
+from typing import Any
 
 import tinycss2
 from docutils import nodes
@@ -109,7 +110,7 @@ def may_match(selector: list[Node], used: set[str]) -> bool:
 
 def tight(tokens: Iterable[Node]) -> str:
     """Return tokens as text without comments and without more than one space at a time."""
-    kept = []
+    kept: list[str] = []
     for token in tokens:
         if token.type == "comment":
             continue
@@ -245,9 +246,8 @@ def icon_font(css: str, static: Path) -> tuple[str, bytes]:
     cutter.subset(font)
     target = static / "icons.woff"
     subset.save_font(font, target, options)
-    source = re.search(r"src:[^;}]*", solid)[0]
-    better = solid.replace(source, 'src:url("icons.woff") format("woff")')
-    return css.replace(solid, better), target.read_bytes()
+    source = 'src:url("icons.woff") format("woff")'
+    return css.replace(solid, re.sub(r"src:[^;}]*", source, solid, count=1)), target.read_bytes()
 
 
 # ---------------------------------------------------------------- styles of single elements
@@ -296,7 +296,9 @@ def styles_for_classes(html: str) -> str:
 
     def rewrite(match: re.Match[str]) -> str:
         found = CLASS.search(match[2])
-        given = (found[1] or found[2] or "").split() if found else []
+        if found is None:
+            return match[0]
+        given = (found[1] or found[2] or "").split()
         style = next((styles[name] for name in given if name in styles), None)
         if style is None:
             return match[0]
@@ -353,28 +355,34 @@ def with_policy(html: str) -> str:
 
 
 def slim(
-    app: Sphinx, pagename: str, templatename: str, context: dict, doctree: nodes.document | None
+    app: Sphinx,
+    pagename: str,
+    templatename: str,
+    context: dict[str, Any],
+    doctree: nodes.document | None,
 ) -> None:
     """Let a page ask for what it alone needs; the rest is in the bundles."""
     if app.builder.format != "html":
         return
-    everywhere = {
-        file.filename for file in app.builder._orig_css_files + app.builder._orig_js_files
-    }
+    everywhere = {file.filename for files in on_every_page(app.builder) for file in files}
     for kind in ("css_files", "script_files"):
         context[kind] = [
             file for file in context[kind] if file.filename and file.filename not in everywhere
         ]
 
 
+def on_every_page(builder: Any) -> tuple[list[Any], list[Any]]:
+    """Return the style sheets and the scripts that every page loads, which Sphinx keeps private."""
+    return builder._orig_css_files, builder._orig_js_files
+
+
 def sources(app: Sphinx, pages: Iterable[str]) -> tuple[list[Path], list[Path]]:
     """Return the sheets and the scripts that every page needs, in their order."""
     static = Path(app.outdir) / "_static"
-    builder = app.builder
     leave_out = NOT_NEEDED | (set() if any("sd-tab-set" in page for page in pages) else TABS)
     sheets = [static / name for name in THEME_SHEETS]
-    scripts = []
-    for files, found in ((builder._orig_css_files, sheets), (builder._orig_js_files, scripts)):
+    scripts: list[Path] = []
+    for files, found in zip(on_every_page(app.builder), (sheets, scripts), strict=True):
         for file in sorted(files, key=lambda file: file.priority):
             name = str(file.filename or "").partition("?")[0].removeprefix("_static/")
             if name and name not in leave_out:
@@ -382,15 +390,12 @@ def sources(app: Sphinx, pages: Iterable[str]) -> tuple[list[Path], list[Path]]:
     return sheets, scripts
 
 
-def deliver(app: Sphinx, exception: Exception | None) -> None:
+def deliver(app: Sphinx, written: list[str]) -> None:
     """Put sheets and scripts together, and give every page its policy."""
-    written = hasattr(app.builder, "_orig_css_files")  # else nothing was out of date
-    if exception or app.builder.name != "html" or not written:
-        return
     out = Path(app.outdir)
     static = out / "_static"
     paths = [p for p in sorted(out.rglob("*.html")) if "_static" not in p.relative_to(out).parts]
-    pages = {path: classes_for_styles(path.read_text(encoding="utf-8")) for path in paths}
+    pages = {path: path.read_text(encoding="utf-8") for path in paths}
 
     sheets, scripts = sources(app, pages.values())
     gone = [path.name for path in sheets + scripts if not path.exists()]
@@ -421,10 +426,3 @@ def deliver(app: Sphinx, exception: Exception | None) -> None:
         html = with_policy(html)
         if html != path.read_text(encoding="utf-8"):
             path.write_text(html, encoding="utf-8")
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Slim pages as they are written; bundle and guard when all are."""
-    app.connect("html-page-context", slim, priority=990)
-    app.connect("build-finished", deliver, priority=900)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -18,11 +18,13 @@ from urllib.parse import quote, urlsplit
 
 import nbformat
 from docutils import nodes
-from myst_nb.core.read import create_nb_reader, is_myst_markdown_notebook
+from myst_nb.core.read import is_myst_markdown_notebook
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
+from tools.book_order import number_of
+from tools.cells.execution import read_notebook
 from tools.equations.mathematics import aligned
 
 # ---------------------------------------------------------------- text, from the resolved page
@@ -46,9 +48,7 @@ class Writer:
 
     def number(self, kind: str, node: nodes.Element) -> str:
         """Return the number under which the book counts a figure, an equation, a theorem."""
-        numbers = self.app.env.toc_fignumbers.get(self.docname, {}).get(kind, {})
-        found = [numbers[name] for name in node["ids"] if name in numbers]
-        return ".".join(map(str, found[0])) if found else ""
+        return number_of(self.app.env, self.docname, kind, node["ids"])
 
     def inline(self, node: nodes.Node) -> str:
         """Return running text."""
@@ -190,13 +190,13 @@ def notebook_of(app: Sphinx, docname: str, doctree: nodes.document) -> nbformat.
     text = path.read_text(encoding="utf-8")
     if path.suffix != ".md" or not is_myst_markdown_notebook(text):
         return None
-    reader = create_nb_reader(str(path), app.env.myst_config, app.env.mystnb_config, text)
-    source = reader.read(text).cells
+    source = read_notebook(app.env, path, text).cells
     waiting = [index for index, cell in enumerate(source) if cell.cell_type == "code"]
     if not waiting:
         return None
 
-    cells, prose = [], []
+    cells: list[nbformat.NotebookNode] = []
+    prose: list[str] = []
 
     def flush() -> None:
         if prose:
@@ -253,7 +253,7 @@ def first_cells(app: Sphinx, docname: str, code: str) -> list[nbformat.NotebookN
     extras, others = needed(code)
     package = f"mlpbook[{','.join(extras)}]" if extras else "mlpbook"
     home = app.config.html_baseurl
-    title = SPECIAL.sub(r"\\\1", plain_title(app, docname))
+    title = SPECIAL.sub(r"\\\1", app.env.titles[docname].astext())
     title = f"[{title}]({home.rstrip('/')}/{docname}.html)" if home else f"“{title}”"
     address = repository(app.config)
     also = f", and `{'`, `'.join(others)}`" if others else ""
@@ -273,11 +273,6 @@ def first_cells(app: Sphinx, docname: str, code: str) -> list[nbformat.NotebookN
     wanted = " ".join([f'"{package.replace("mlpbook", ".")}"', *others])
     lines.append(f"In a checkout of the book's repository: `pip install {wanted}`.")
     return [new_markdown_cell(" ".join(lines))]
-
-
-def plain_title(app: Sphinx, docname: str) -> str:
-    """Return a page's title in plain text."""
-    return app.env.titles[docname].astext()
 
 
 def write_notebook(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -303,14 +298,14 @@ def repository(config: Config) -> str:
     return address.rstrip("/").removesuffix(".git")
 
 
-def links_of(address: str, docname: str, has_notebook: bool) -> list[dict[str, str]]:
+def links_of(address: str, docname: str, has_notebook: bool) -> list[dict[str, object]]:
     """Return where a page can be edited, where a mistake is reported, where it runs."""
     if not address:
         return []
     host = urlsplit(address).hostname or ""
     between = "/-" if "gitlab" in host else ""
     title = quote(f"On the page {docname}: ", safe="")
-    links = [
+    links: list[dict[str, object]] = [
         {"text": "Edit this page", "href": f"{address}{between}/edit/main/book/{docname}.md"},
         {"text": "Report a mistake", "href": f"{address}{between}/issues/new?title={title}"},
     ]
@@ -329,12 +324,12 @@ def add_menu(
         return
     notebook = Path(app.outdir) / f"{pagename}.ipynb"
     pathto = context["pathto"]
-    menu = []
+    menu: list[dict[str, object]] = []
     if notebook.exists():
         menu.append({"text": "Notebook (.ipynb)", "href": notebook.name, "download": True})
     source = pathto(f"_sources/{context['sourcename']}", 1)
     menu.append({"text": "Source (MyST, .md)", "href": source, "download": True})
-    menu += links_of(repository(app.config), pagename, notebook.exists())
+    menu.extend(links_of(repository(app.config), pagename, notebook.exists()))
     context["page_menu"] = menu
 
 
@@ -352,5 +347,4 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_config_value("book_repository", "", "html")
     app.connect("config-inited", find_repository, priority=900)
     app.connect("doctree-resolved", write_notebook)
-    app.connect("html-page-context", add_menu)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

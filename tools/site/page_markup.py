@@ -6,11 +6,12 @@ cannot reach are put right in the finished files.
 
 import re
 from html import unescape
-from pathlib import Path
 
 from docutils import nodes
 from markupsafe import Markup
 from sphinx.application import Sphinx
+
+from tools.book_order import plain_text
 
 DESCRIPTION_LENGTH = 200
 
@@ -34,15 +35,6 @@ def describe(
                 context.get("metatags", "") + f'<meta name="description" content="{content}" />\n'
             )
             return
-
-
-def plain_text(node: nodes.Node) -> str:
-    """Return a node's text without its mathematics, which would be TeX."""
-    if isinstance(node, nodes.math):
-        return "…"
-    if isinstance(node, nodes.Text):
-        return node.astext()
-    return "".join(plain_text(child) for child in node.children)
 
 
 # ---------------------------------------------------------------- the finished files
@@ -124,23 +116,3 @@ def reachable(match: re.Match[str]) -> str:
     """Let the keyboard reach a table of many columns, which scrolls on a narrow screen."""
     many = match[1].count("<th ") + match[1].count("<th>") > 2
     return '<table class="table" tabindex="0">' if many else match[0]
-
-
-def tidy_all(app: Sphinx, exception: Exception | None) -> None:
-    """Put the finished pages right."""
-    if exception or app.builder.format != "html":
-        return
-    out = Path(app.outdir)
-    for path in out.rglob("*.html"):
-        if "_static" not in path.relative_to(out).parts:
-            html = path.read_text(encoding="utf-8")
-            better = tidy(html)
-            if better != html:
-                path.write_text(better, encoding="utf-8")
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Describe pages as they are written, tidy them when all are."""
-    app.connect("html-page-context", describe, priority=900)
-    app.connect("build-finished", tidy_all, priority=800)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -9,6 +9,8 @@ from html import escape
 from docutils import nodes
 from sphinx.application import Sphinx
 
+from tools.book_order import numbered, plain_text
+
 HEADING = re.compile(
     r'<(h[1-6])>((?:(?!</h).)*?)(<a class="headerlink" href="#([^"]+)")', re.DOTALL
 )
@@ -21,28 +23,18 @@ BOX = re.compile(
 KINDS = {"displaymath": "equation", "figure": "figure"}
 
 
-def words_of(node: nodes.Node) -> str:
-    """Return a title in words, without its mathematics."""
-    if isinstance(node, nodes.Text):
-        return node.astext()
-    if isinstance(node, nodes.math):
-        return "…"
-    return "".join(words_of(child) for child in node.children)
-
-
 def names_of(app: Sphinx, docname: str, doctree: nodes.document) -> dict[str, str]:
     """Return what each place of a page is called, by its id."""
     names = {}
     for section in doctree.findall(nodes.section):
         title = section.next_node(nodes.title)
         if title is not None:
-            names.update(dict.fromkeys(section["ids"], f"“{words_of(title).strip()}”"))
+            names.update(dict.fromkeys(section["ids"], f"“{plain_text(title).strip()}”"))
     for term in doctree.findall(nodes.term):
-        names.update(dict.fromkeys(term["ids"], f"“{words_of(term).strip()}”"))
-    for kind, numbers in app.env.toc_fignumbers.get(docname, {}).items():
-        for name, number in numbers.items():
-            if kind in KINDS:
-                names[name] = f"{KINDS[kind]} {'.'.join(map(str, number))}"
+        names.update(dict.fromkeys(term["ids"], f"“{plain_text(term).strip()}”"))
+    for kind, name, number in numbered(app.env, docname):
+        if kind in KINDS:
+            names[name] = f"{KINDS[kind]} {number}"
     return names
 
 
@@ -71,9 +63,3 @@ def name_links(
         r'<\1 aria-labelledby="heading-\4"><span id="heading-\4">\2</span>\3', context["body"]
     )
     context["body"] = BOX.sub(linked, LINK.sub(named, body))
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Name the links of each page as it is written."""
-    app.connect("html-page-context", name_links)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

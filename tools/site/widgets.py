@@ -69,5 +69,4 @@ def add_files(
 def setup(app: Sphinx) -> dict[str, bool]:
     """Add the directive, and the files where it is used."""
     app.add_directive("widget", Widget)
-    app.connect("html-page-context", add_files)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -10,17 +10,21 @@ theorem, and a name in single backticks to its entry here. A label that no page 
 name of the package that does not exist, are reported, and `strict` then fails the build.
 """
 
-import ast
+import inspect
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import griffe
 from docutils import nodes, utils
 from docutils.parsers.rst.states import RSTStateMachine, state_classes
 from docutils.statemachine import StringList
+from griffe import Alias, Object, Parameter, ParameterKind
 from sphinx.application import Sphinx
+from sphinx.domains.python import PythonDomain
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.docutils import LoggingReporter, SphinxDirective
@@ -88,177 +92,125 @@ class Package:
     groups: list[tuple[str, str, list[str]]] = field(default_factory=list)  # name, words, modules
 
 
-def docstring(node: ast.AST, path: Path) -> Docstring:
-    """Return the docstring of a module, a class or a function."""
-    text = ast.get_docstring(node) if isinstance(node, DOCUMENTED) else None
-    return Docstring(tuple(text.splitlines()), path, node.body[0].lineno) if text else NOTHING
-
-
-DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 NOTHING = Docstring((), Path(), 0)
 
 
-class Reader:
-    """Reads one module."""
+def docstring(item: Object) -> Docstring:
+    """Return the docstring of a module, a class, a function or a constant."""
+    if item.docstring is None:
+        return NOTHING
+    lines = inspect.cleandoc(item.docstring.value).splitlines()
+    assert isinstance(item.filepath, Path)
+    return Docstring(tuple(lines), item.filepath, item.docstring.lineno or 0)
 
-    def __init__(self, name: str, path: Path) -> None:
-        self.name, self.path = name, path
-        self.text = path.read_text(encoding="utf-8")
-        self.tree = ast.parse(self.text, str(path))
-        self.classes = {n.name: n for n in self.tree.body if isinstance(n, ast.ClassDef)}
-        self.imported = {
-            alias.asname or alias.name: f"{node.module}.{alias.name}"
-            for node in self.tree.body
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE)
-            for alias in node.names
-        }
 
-    def source(self, node: ast.AST) -> str:
-        """Return an expression as it was typed, on one line."""
-        return " ".join((ast.get_source_segment(self.text, node) or "").split())
+def public(module: griffe.Module) -> list[str]:
+    """Return the names in ``__all__``, or else of all that has no underscore."""
+    if module.exports is not None:
+        return [str(name) for name in module.exports]
+    own = [item for item in module.members.values() if not item.is_alias]
+    return [i.name for i in own if (i.is_class or i.is_function) and not i.name.startswith("_")]
 
-    def public(self) -> list[str]:
-        """Return the names in ``__all__``, or else of all that has no underscore."""
-        for node in self.tree.body:
-            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
-                return list(ast.literal_eval(node.value))
-        return [
-            node.name
-            for node in self.tree.body
-            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_")
-        ]
 
-    def module(self, readers: dict[str, "Reader"]) -> Module:
-        """Return the module, its entries in the order of the source."""
-        public, entries = self.public(), []
-        for node, after in zip(self.tree.body, [*self.tree.body[1:], None], strict=False):
-            if isinstance(node, ast.FunctionDef) and node.name in public:
-                entries.append(self.function(node, self.name))
-            elif isinstance(node, ast.ClassDef) and node.name in public:
-                entries.append(self.class_(node, readers))
-            elif isinstance(node, ast.Assign | ast.AnnAssign):
-                target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-                if isinstance(target, ast.Name) and target.id in public:
-                    entries.append(self.constant(target.id, node, after))
-        defined = {entry.short for entry in entries}
-        handed_on = tuple(self.imported[name] for name in public if name not in defined)
-        doc = docstring(self.tree, self.path)
-        return Module(self.name, self.path, doc, tuple(entries), handed_on)
+def module(item: griffe.Module) -> Module:
+    """Return a module, its entries in the order of the source."""
+    members = [item.members[name] for name in public(item)]
+    own = [member for member in members if not isinstance(member, Alias)]
+    entries = [entry(member) for member in sorted(own, key=lambda member: member.lineno or 0)]
+    handed_on = tuple(m.target_path for m in members if isinstance(m, Alias))
+    assert isinstance(item.filepath, Path)
+    return Module(item.path, item.filepath, docstring(item), tuple(entries), handed_on)
 
-    def constant(
-        self, name: str, node: ast.Assign | ast.AnnAssign, after: ast.stmt | None
-    ) -> Entry:
-        """Return a constant; the string below it is its docstring."""
-        doc = NOTHING
-        if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-            words = str(after.value.value).strip().splitlines()
-            doc = Docstring(tuple(words), self.path, after.lineno)
-        typed = ast.get_source_segment(self.text, node) or ""
+
+def entry(item: Object) -> Entry:
+    """Return what a page shows of a constant, a property, a function or a class."""
+    doc = docstring(item)
+    if isinstance(item, griffe.Attribute):
+        kind = f": {item.annotation}" if item.annotation else ""
+        if "property" in item.labels:
+            return Entry(item.path, "property", "", f"{item.name}{kind}", doc)
+        typed = item.source
         if re.search(r"\b_[A-Z]", typed):  # the value of a private constant says nothing
             typed = typed.partition(" =")[0]
-        return Entry(f"{self.name}.{name}", "constant", "", typed, doc)
-
-    def function(self, node: ast.FunctionDef, owner: str, kind: str = "function") -> Entry:
-        """Return a function, or a method or property of a class."""
-        decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
-        returns = self.source(node.returns) if node.returns else ""
-        doc = docstring(node, self.path)
-        name = f"{owner}.{node.name}"
-        if any(word.endswith("property") for word in decorators):
-            typed = f"{node.name}: {returns}" if returns else node.name
-            return Entry(name, "property", "", typed, doc)
-        skip = kind == "method" and "staticmethod" not in decorators
-        short, typed = self.parameters(node.args, skip=skip)
+        return Entry(item.path, "constant", "", typed, doc)
+    if isinstance(item, griffe.Function):
+        method = item.parent is not None and item.parent.is_class
+        skip = method and "staticmethod" not in item.labels
+        short, typed_ones = parameters(list(item.parameters)[skip:])
+        shown = lay_out(item.name, typed_ones, str(item.returns or ""))
         arguments = f"({', '.join(short)})"
-        return Entry(name, kind, arguments, lay_out(node.name, typed, returns), doc)
+        return Entry(item.path, "method" if method else "function", arguments, shown, doc)
+    assert isinstance(item, griffe.Class)
+    made = constructor(item)
+    short, typed_ones = parameters(made or [])
+    return Entry(
+        item.path,
+        "class",
+        "" if made is None else f"({', '.join(short)})",
+        item.name if made is None else lay_out(item.name, typed_ones, ""),
+        doc,
+        tuple(str(base) for base in item.bases),
+        tuple(entry(member) for member in shown_members(item)),
+    )
 
-    def parameters(self, args: ast.arguments, *, skip: bool) -> tuple[list[str], list[str]]:
-        """Return a function's parameters, without and with their types."""
-        positional = [*args.posonlyargs, *args.args]
-        defaults = [None] * (len(positional) - len(args.defaults)) + list(args.defaults)
-        rows: list[tuple[str, str]] = []
-        for number, (arg, default) in enumerate(zip(positional, defaults, strict=True)):
-            if not (skip and number == 0):
-                rows.append(self.parameter(arg, default))
-            if args.posonlyargs and number == len(args.posonlyargs) - 1 and rows:
-                rows.append(("/", "/"))
-        if args.vararg:
-            rows.append(self.parameter(args.vararg, None, "*"))
-        elif args.kwonlyargs:
-            rows.append(("*", "*"))
-        for arg, default in zip(args.kwonlyargs, args.kw_defaults, strict=True):
-            rows.append(self.parameter(arg, default))
-        if args.kwarg:
-            rows.append(self.parameter(args.kwarg, None, "**"))
-        return [short for short, _ in rows], [typed for _, typed in rows]
 
-    def parameter(self, arg: ast.arg, default: ast.expr | None, stars: str = "") -> tuple[str, str]:
-        """Return one parameter, without and with its type."""
-        name, value = stars + arg.arg, self.source(default) if default else ""
-        short = f"{name}={value}" if default else name
-        if arg.annotation is None:
-            return short, short
-        typed = f"{name}: {self.source(arg.annotation)}"
-        return short, f"{typed} = {value}" if default else typed
+def shown_members(item: griffe.Class) -> Iterator[Object]:
+    """Yield the methods and properties of a class that are public and say what they do."""
+    for member in item.members.values():
+        if isinstance(member, Alias) or not (member.is_function or "property" in member.labels):
+            continue
+        hidden = member.name.startswith("_") and member.name != "__call__"
+        if member.docstring and not hidden:
+            yield member
 
-    def class_(self, node: ast.ClassDef, readers: dict[str, "Reader"]) -> Entry:
-        """Return a class with its public methods and properties."""
-        short, typed = self.constructor(node, readers) or ([], None)
-        members = {}
-        for item in node.body:
-            if isinstance(item, ast.FunctionDef):
-                hidden = item.name.startswith("_") and item.name != "__call__"
-                if not hidden and ast.get_docstring(item) and item.name not in members:
-                    owner = f"{self.name}.{node.name}"
-                    members[item.name] = self.function(item, owner, "method")
-        bases = tuple(self.source(base) for base in node.bases)
-        return Entry(
-            f"{self.name}.{node.name}",
-            "class",
-            "" if typed is None else f"({', '.join(short)})",
-            node.name if typed is None else lay_out(node.name, typed, ""),
-            docstring(node, self.path),
-            bases,
-            tuple(members.values()),
-        )
 
-    def constructor(
-        self, node: ast.ClassDef, readers: dict[str, "Reader"]
-    ) -> tuple[list[str], list[str]] | None:
-        """Return what a class is made from: its own ``__init__``, its fields, or its base's."""
-        for item in node.body:
-            if isinstance(item, ast.FunctionDef) and item.name == "__init__":
-                return self.parameters(item.args, skip=True)
-        decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
-        bases = [ast.unparse(base) for base in node.bases]
-        if "NamedTuple" in bases or any(word.startswith("dataclass") for word in decorators):
-            fields = [
-                (item.target, item.annotation, item.value)
-                for item in node.body
-                if isinstance(item, ast.AnnAssign) and not ast.unparse(item.target).startswith("_")
-            ]
-            short, typed = [], []
-            for target, annotation, value in fields:
-                default = self.default(value) if value else ""
-                name, kind = ast.unparse(target), self.source(annotation)
-                short.append(f"{name}={default}" if default else name)
-                typed.append(f"{name}: {kind} = {default}" if default else f"{name}: {kind}")
-            return short, typed
-        for base in bases:
-            if base in self.classes:
-                return self.constructor(self.classes[base], readers)
-            module, _, name = self.imported.get(base, "").rpartition(".")
-            if module in readers and name in readers[module].classes:
-                return readers[module].constructor(readers[module].classes[name], readers)
+def constructor(item: griffe.Class) -> list[Parameter] | None:
+    """Return what a class is made from: its own or its base's ``__init__``, or its fields."""
+    if "NamedTuple" in map(str, item.bases):
+        fields: list[Any] = [member for member in item.members.values() if member.is_attribute]
+        kind = ParameterKind.positional_or_keyword
+        return [
+            Parameter(f.name, annotation=f.annotation, default=f.value, kind=kind) for f in fields
+        ]
+    if "__init__" not in item.all_members:
         return None
+    made: Any = item.all_members["__init__"]
+    return [one for one in list(made.parameters)[1:] if not one.name.startswith("_")]
 
-    def default(self, value: ast.expr) -> str:
-        """Return the default of a field, if it has one."""
-        text = self.source(value)
-        if text.startswith("field(") and "default" not in text:
-            return ""
+
+def parameters(items: Sequence[Parameter]) -> tuple[list[str], list[str]]:
+    """Return a function's parameters, without and with their types."""
+    short, typed = [], []
+    kinds = [item.kind for item in items]
+    for number, item in enumerate(items):
+        before = kinds[number - 1] if number else None
+        if item.kind is KEYWORD_ONLY and before not in (KEYWORD_ONLY, VAR_POSITIONAL):
+            short.append("*")
+            typed.append("*")
+        stars = "*" if item.kind is VAR_POSITIONAL else "**" if item.kind is VAR_KEYWORD else ""
+        name, value = stars + item.name, "" if stars else default(item)
+        short.append(f"{name}={value}" if value else name)
+        kind = f": {item.annotation}" if item.annotation is not None else ""
+        space = " " if kind else ""
+        typed.append(f"{name}{kind}" + (f"{space}={space}{value}" if value else ""))
+        if item.kind is POSITIONAL_ONLY and kinds[number + 1 : number + 2] != [POSITIONAL_ONLY]:
+            short.append("/")
+            typed.append("/")
+    return short, typed
+
+
+POSITIONAL_ONLY = ParameterKind.positional_only
+KEYWORD_ONLY = ParameterKind.keyword_only
+VAR_POSITIONAL, VAR_KEYWORD = ParameterKind.var_positional, ParameterKind.var_keyword
+
+
+def default(item: Parameter) -> str:
+    """Return a default as it is typed in this project, with double quotes."""
+    text = str(item.default) if item.default is not None else ""
+    if text.startswith("field("):
         made = re.fullmatch(r"field\(default_factory=(\w+)\)", text)
-        return {"list": "[]", "dict": "{}"}.get(made[1], f"{made[1]}()") if made else text
+        return {"list": "[]", "dict": "{}"}.get(made[1], f"{made[1]}()") if made else ""
+    return re.sub(r"'([^'\"]*)'", r'"\1"', text)
 
 
 def lay_out(name: str, parameters: Sequence[str], returns: str) -> str:
@@ -270,22 +222,13 @@ def lay_out(name: str, parameters: Sequence[str], returns: str) -> str:
     return "\n".join([f"{name}(", *(f"    {item}," for item in parameters), f"){end}"])
 
 
-def module_files(source: Path = SOURCE) -> dict[str, Path]:
-    """Return the package's modules and their files, by name."""
-    return {
-        ".".join(path.relative_to(source).with_suffix("").parts).removesuffix(".__init__"): path
-        for path in sorted((source / PACKAGE).rglob("*.py"))
-    }
-
-
 ROW = re.compile(rf"``({PACKAGE}\.\w+)``  +(\S.*)$")
 
 
 def read_package(source: Path = SOURCE) -> Package:
     """Return the package, its modules in the order of the table in its docstring."""
-    files = module_files(source)
-    readers = {name: Reader(name, path) for name, path in files.items()}
-    package = Package({name: reader.module(readers) for name, reader in readers.items()})
+    package = Package({item.path: module(item) for item in modules_below(load(source))})
+    files = package.modules
     listed = {PACKAGE}
     for line in package.modules[PACKAGE].doc.lines:
         if row := ROW.match(line):
@@ -300,6 +243,26 @@ def read_package(source: Path = SOURCE) -> Package:
             f"it differs in {', '.join(missing)}. Add them there, or remove them."
         )
     return package
+
+
+def module_files() -> list[Path]:
+    """Return the files of the package's modules."""
+    return sorted((SOURCE / PACKAGE).rglob("*.py"))
+
+
+def load(source: Path) -> griffe.Module:
+    """Return the package as its source says, without importing it."""
+    root = griffe.load(PACKAGE, search_paths=[source], allow_inspection=False)
+    assert isinstance(root, griffe.Module)
+    return root
+
+
+def modules_below(item: griffe.Module) -> Iterator[griffe.Module]:
+    """Yield a module and those in it."""
+    yield item
+    for name, below in sorted(item.modules.items()):
+        if not item.members[name].is_alias:
+            yield from modules_below(below)
 
 
 def in_reading_order(package: Package, name: str) -> list[str]:
@@ -378,9 +341,9 @@ class ApiReference(SphinxDirective):
             for module in self.package.modules.values()
             for name in module.handed_on
         }
-        for path in module_files().values():
+        for path in module_files():
             self.env.note_dependency(str(path))
-        self.env.book_api = (self.env.docname, sorted(module_files()))
+        vars(self.env)["book_api"] = (self.env.docname, module_files())
         groups = self.package.groups
         return [self.contents(), *(self.group(*group) for group in groups)]
 
@@ -505,6 +468,7 @@ class ApiReference(SphinxDirective):
     def note(self, name: str, kind: str) -> None:
         """Let the search and ``{py:obj}`` find an entry."""
         domain = self.env.get_domain("py")
+        assert isinstance(domain, PythonDomain)
         domain.note_object(name, kind, name, location=self.get_location())
 
     # ------------------------------------------------------------ docstrings
@@ -623,7 +587,7 @@ def outdated(
 ) -> list[str]:
     """Name the page when a module has come or gone; changes within one are noted by the page."""
     docname, modules = getattr(env, "book_api", ("", []))
-    stale = docname in env.found_docs and modules != sorted(module_files())
+    stale = docname in env.found_docs and modules != module_files()
     return [docname] if stale else []
 
 
@@ -639,6 +603,5 @@ def reachable(
 def setup(app: Sphinx) -> dict[str, bool]:
     """Add the directive."""
     app.add_directive("api-reference", ApiReference)
-    app.connect("html-page-context", reachable)
     app.connect("env-get-outdated", outdated)
     return {"parallel_read_safe": False, "parallel_write_safe": True}

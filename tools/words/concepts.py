@@ -16,7 +16,9 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
-GLOSSARY = re.compile(r"^(`{3,}|:{3,})\{glossary\}\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
+from tools.book_order import numbered
+from tools.page_source import terms
+
 # Pages that are lists themselves.
 LISTS = re.compile(r"glossary|notation|api|equations|bibliography|index$")
 # Words of everyday English: they are terms where the text sets them off, and only there.
@@ -63,15 +65,14 @@ class Glossary:
 def read_glossary(source: Path) -> Glossary:
     """Return the terms of the page that has a glossary."""
     for path in sorted(source.rglob("*.md")):
-        if found := GLOSSARY.search(path.read_text(encoding="utf-8")):
-            lines = found[2].splitlines()
-            return Glossary(path, tuple(line for line in lines if re.match(r"[^\s:]", line)))
+        if found := terms(path.read_text(encoding="utf-8")):
+            return Glossary(path, tuple(found))
     return Glossary(None, ())
 
 
 def begin(app: Sphinx) -> None:
     """Read the glossary afresh in every build."""
-    app.book_glossary = read_glossary(Path(app.srcdir))
+    vars(app)["book_glossary"] = read_glossary(Path(app.srcdir))
 
 
 # ---------------------------------------------------------------- terms in the text
@@ -119,7 +120,7 @@ def lead(term: str, content: nodes.Node, docname: str) -> addnodes.pending_xref:
 
 def link_terms(app: Sphinx, doctree: nodes.document) -> None:
     """Link a page's first use of each term, and enter it in the index."""
-    env, glossary = app.env, app.book_glossary
+    env, glossary = app.env, vars(app)["book_glossary"]
     docname = env.docname
     forget(app, env, docname)
     enter_names(env, docname, doctree)
@@ -161,14 +162,13 @@ def linked(
 
 def places_of(env: BuildEnvironment) -> dict[str, dict[str, str]]:
     """Return, page by page, the section in which each entry's place lies."""
-    if not hasattr(env, "book_places"):
-        env.book_places = {}
-    return env.book_places
+    found: dict[str, dict[str, str]] = vars(env).setdefault("book_places", {})
+    return found
 
 
 def enter(env: BuildEnvironment, docname: str, words: str, name: str, section: str) -> None:
     """Add an entry to the index."""
-    entries = env.get_domain("index").entries.setdefault(docname, [])
+    entries = env.domaindata["index"]["entries"].setdefault(docname, [])
     entries.append(("single", words.replace(";", ","), name, "", None))
     places_of(env).setdefault(docname, {})[name] = section
 
@@ -194,15 +194,14 @@ def place_of(app: Sphinx, address: str) -> str:
     """Say in few words where an entry leads: the section's number, or the page's title."""
     env = app.env
     path, _, name = address.partition("#")
-    docname = path.removesuffix(app.builder.link_suffix)
-    for kind, numbers in env.toc_fignumbers.get(docname, {}).items():
-        if name in numbers:
-            return f"{kind.capitalize()} {'.'.join(map(str, numbers[name]))}"
+    docname = path.removesuffix(".html")
+    for kind, one, number in numbered(env, docname):
+        if one == name:
+            return f"{kind.capitalize()} {number}"
     section = places_of(env).get(docname, {}).get(name, "")
     numbers = env.toc_secnumbers.get(docname, {})
-    number = numbers.get(f"#{section}") or numbers.get("")
-    if number:
-        return ".".join(map(str, number))
+    if digits := numbers.get(f"#{section}") or numbers.get(""):
+        return ".".join(map(str, digits))
     return env.titles[docname].astext() if docname in env.titles else docname
 
 
@@ -229,5 +228,4 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", begin)
     app.connect("doctree-read", link_terms)
     app.connect("env-purge-doc", forget)
-    app.connect("html-page-context", fill_index)
     return {"parallel_read_safe": False, "parallel_write_safe": True}

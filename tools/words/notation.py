@@ -14,6 +14,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
+from tools.book_order import numbered
+
 NAMES = """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau
 upsilon phi chi psi omega"""
 GREEK = dict(zip(NAMES.split(), "αβγδεζηθικλμνξπρστυφχψω", strict=True))
@@ -68,8 +70,6 @@ def symbols(row: nodes.row) -> Iterator[str]:
 def name_rows(app: Sphinx, doctree: nodes.document) -> None:
     """Give the rows of the notation an id each, and note how to ask for them."""
     env = app.env
-    if not hasattr(env, "book_symbols"):
-        env.book_symbols = {}
     if env.docname.rpartition("/")[2] != "notation":
         return
     found: dict[tuple[str, str], str] = {}
@@ -81,7 +81,9 @@ def name_rows(app: Sphinx, doctree: nodes.document) -> None:
         for way in sorted(asked):
             found[way, row["ids"][0]] = "" if way in asked_before else "main"
         asked_before |= asked
-    env.book_symbols[env.docname] = [(*place, main) for place, main in found.items()]
+    vars(env).setdefault("book_symbols", {})[env.docname] = [
+        (*place, main) for place, main in found.items()
+    ]
 
 
 def forget(app: Sphinx, env, docname: str) -> None:
@@ -103,17 +105,15 @@ def add_letters(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         doctree += search_words("", nodes.Text(words))
 
 
-def numbered(env: BuildEnvironment) -> Iterator[tuple[str, tuple[str, str, str]]]:
+def numbers(env: BuildEnvironment) -> Iterator[tuple[str, tuple[str, str, str]]]:
     """Yield, for each numbered thing, its page and how to ask for it: "theorem 1.3", "(1.3)"."""
-    for docname, kinds in env.toc_fignumbers.items():
-        for kind, numbers in kinds.items():
-            for name, digits in numbers.items():
-                number = ".".join(map(str, digits))
-                if kind == "displaymath":
-                    yield docname, (f"equation {number}", name, "main")
-                    yield docname, (f"({number})", name, "main")
-                else:
-                    yield docname, (f"{kind} {number}", name, "main")
+    for docname in env.toc_fignumbers:
+        for kind, name, number in numbered(env, docname):
+            if kind == "displaymath":
+                yield docname, (f"equation {number}", name, "main")
+                yield docname, (f"({number})", name, "main")
+            else:
+                yield docname, (f"{kind} {number}", name, "main")
 
 
 def enter_symbols(app: Sphinx) -> list:
@@ -123,7 +123,7 @@ def enter_symbols(app: Sphinx) -> list:
         return []
     symbols = getattr(app.env, "book_symbols", {})
     found = [(docname, entry) for docname, entries in symbols.items() for entry in entries]
-    for docname, entry in [*found, *numbered(app.env)]:
+    for docname, entry in [*found, *numbers(app.env)]:
         entries = indexer._index_entries.setdefault(docname, [])
         if entry not in entries:
             entries.append(entry)
@@ -137,7 +137,7 @@ def skip(self, node: nodes.Node) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Collect while pages are read; enter when the search index is written."""
-    app.add_node(search_words, **dict.fromkeys(("html", "latex", "text"), (skip, None)))
+    app.add_node(search_words, html=(skip, None), latex=(skip, None), text=(skip, None))
     app.connect("doctree-read", name_rows, priority=400)
     app.connect("env-purge-doc", forget)
     app.connect("doctree-resolved", add_letters, priority=900)

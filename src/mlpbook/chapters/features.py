@@ -1,7 +1,7 @@
-r"""Fixed features: bend the input with a map that is never trained, then fit a linear readout.
+r"""Fixed features: transform the input with a map that is not trained, then fit a linear readout.
 
 The map :math:`\psi` may be chosen by hand (`monomials`) or drawn at random (`RandomFeatures`).
-What is left to learn is linear in its parameters, so that it needs no descent: `ridge_readout`
+What remains to be learned is linear in its parameters, so no descent is needed: `ridge_readout`
 solves for it, and `kernel_ridge` finds the same function from inner products alone.
 """
 
@@ -28,7 +28,7 @@ __all__ = [
     "kernel_ridge",
     "monomials",
     "ridge_readout",
-    "separable_labellings",
+    "separable_labelings",
 ]
 
 Array = NDArray[np.floating[Any]]
@@ -158,7 +158,7 @@ class Readout:
 def ridge_readout(Psi: ArrayLike, Y: ArrayLike, *, penalty: float = 0.0) -> Readout:
     r"""Fit an affine readout by least squares, with a penalty on the weights alone.
 
-    Minimises :math:`\frac1{2N}\sum_i\lVert W\psi^{(i)}+b-y^{(i)}\rVert^2 +
+    Minimizes :math:`\frac1{2N}\sum_i\lVert W\psi^{(i)}+b-y^{(i)}\rVert^2 +
     \frac\lambda2\lVert W\rVert_F^2` (eq-features-normal, eq-features-intercept).
 
     Parameters
@@ -224,7 +224,7 @@ def kernel_ridge(K: ArrayLike, Y: ArrayLike, *, penalty: float) -> Readout:
     -------
     Readout
         To be called on kernel values (n_new, n_samples) between new inputs and the samples; its
-        W holds :math:`\alpha`, one row an output.
+        W holds :math:`\alpha`, one row per output.
 
     Examples
     --------
@@ -245,8 +245,8 @@ def kernel_ridge(K: ArrayLike, Y: ArrayLike, *, penalty: float) -> Readout:
     return Readout(alpha.T.astype(K.dtype), b.astype(K.dtype))
 
 
-def separable_labellings(n_samples: int, n_parameters: int) -> int:
-    r"""Return how many of the 2^N labellings of N points in general position are separable.
+def separable_labelings(n_samples: int, n_parameters: int) -> int:
+    r"""Return how many of the 2^N labelings of N points in general position are separable.
 
     :math:`2\sum_{k<P}\binom{N-1}{k}` (eq-features-cover), for a score with P parameters that is
     linear in them: P = n_features + 1 with an intercept.
@@ -261,7 +261,7 @@ def separable_labellings(n_samples: int, n_parameters: int) -> int:
 
     Examples
     --------
-    >>> separable_labellings(4, 3)  # four points in the plane: all but the two of XOR
+    >>> separable_labelings(4, 3)  # four points in the plane: all but the two of XOR
     14
     """
     n_samples = check_positive_int(n_samples, "n_samples")

@@ -2,7 +2,7 @@ r"""Signals at initialization: how large they are, layer by layer, before any tr
 
 Weights of variance :math:`c / n_{in}` multiply the power of a signal, its mean square, by c; the
 activation takes a part of it away. `profile` measures what is left in each layer, forward and
-backward; `gain` computes the c that an activation needs.
+backward, and of the gradients of the weights; `gain` computes the c that an activation needs.
 """
 
 import math
@@ -18,8 +18,12 @@ from mlpbook.shared.initializers import Initializer, normal
 from mlpbook.shared.validation import check_number, check_rng
 
 __all__ = [
+    "DEFAULT_DEPTHS",
     "DEPTHS",
+    "EXPONENTS",
     "FACTORS",
+    "WIDTHS",
+    "WIDTH_RULES",
     "Profile",
     "draw_biases",
     "gain",
@@ -35,6 +39,14 @@ DEPTHS = (2, 4, 8, 15, 30, 60)
 """Numbers of hidden layers on the map of trainable depths."""
 FACTORS = (1 / 3, 0.5, 0.7, 1.0, 1.4, 1.7, 2.0, 2.4, 2.8, 4.0)
 """Variances of the initial weights on that map, times the number of inputs."""
+DEFAULT_DEPTHS = (4, 8, 30)
+"""Numbers of hidden layers that are trained from PyTorch's default start."""
+WIDTH_RULES = ("one rate", "rates by width")
+"""How Adam's learning rates depend on the width, in the experiment on width."""
+WIDTHS = (64, 256, 1024)
+"""Widths of both hidden layers in that experiment."""
+EXPONENTS = tuple(range(-12, -4))
+"""Binary logarithms of the learning rates in that experiment."""
 
 
 class Profile(NamedTuple):
@@ -46,46 +58,40 @@ class Profile(NamedTuple):
         Of the pre-activations Z_l.
     backward : array (L,)
         Of their adjoints.
-    """
-
-    forward: Array
-    backward: Array
-
-
-def profile(model: Sequential, X: ArrayLike, dY: Array) -> Profile:
-    """Send a batch forward and an adjoint backward; return the mean squares on the way.
-
-    Parameters
-    ----------
-    model : Sequential
-        Its layers are those whose `Linear` ones are measured.
-    X : array_like (N, n_0)
-        Inputs.
-    dY : array (N, n_L)
-        Adjoint of the output.
-
-    Returns
-    -------
-    Profile
+    weights : array (L,)
+        Of the gradients of the weights (over all entries of W_l).
 
     Examples
     --------
     >>> model = Sequential([Linear(2, 3, rng=np.random.default_rng(0))])
     >>> model.set_parameters([np.full((3, 2), 2.0), np.zeros(3)])
     >>> profile(model, np.ones((1, 2)), np.ones((1, 3)))
-    Profile(forward=array([16.]), backward=array([1.]))
+    Profile(forward=array([16.]), backward=array([1.]), weights=array([1.]))
     """
-    forward, backward = [], []
-    A: Array = np.asarray(X, dtype=model.parameters()[0].dtype)
+
+    forward: Array
+    backward: Array
+    weights: Array
+
+
+def profile(model: Sequential, X: Array, dY: Array) -> Profile:
+    """Send X forward and an adjoint dY backward; measure both."""
+    forward, backward, weights = [], [], []
     for layer in model.layers:
-        A = layer.forward(A)
+        X = layer.forward(X)
         if isinstance(layer, Linear):
-            forward.append(np.mean(A**2))
+            forward.append(np.mean(X**2))
     for layer in reversed(model.layers):
+        dX = layer.backward(dY)
         if isinstance(layer, Linear):
             backward.append(np.mean(dY**2))
-        dY = layer.backward(dY)
-    return Profile(np.array(forward), np.array(backward[::-1]))
+            weights.append(np.mean(layer.dW**2))
+        dY = dX
+    return Profile(
+        np.array(forward),
+        np.array(backward[::-1]),
+        np.array(weights[::-1]),
+    )
 
 
 def scaled_normal(factor: float) -> Initializer:

@@ -1,10 +1,9 @@
-r"""Approximation: networks whose weights are written down, not learned.
+r"""Representation: networks whose weights are written down, not learned.
 
-A theorem that says "there is a network" is most convincing when somebody hands you the network.
-The functions below do: an interpolant of hinges, a staircase of sigmoids, a sawtooth of depth, a
-polynomial of squares. All return an ordinary `mlpbook.scratch.network.MLP`, and
-`linear_pieces` reads a ReLU network back into the piecewise linear function that it is, without
-rounding.
+Each function returns an ordinary `mlpbook.scratch.network.MLP`: an interpolant of hinges, a
+staircase of sigmoids, a sawtooth of depth, a polynomial of squares. `linear_pieces` reads a ReLU
+network back into the piecewise linear function that it is, without rounding. At the end stand the
+cases of the chapter's two recorded experiments.
 """
 
 from collections.abc import Sequence
@@ -15,7 +14,6 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mlpbook.chapters.features import ridge_readout
 from mlpbook.scratch.activations import Array
 from mlpbook.scratch.layers import Activation, Linear, ReLU, Sigmoid
 from mlpbook.scratch.network import MLP
@@ -28,6 +26,12 @@ from mlpbook.shared.validation import (
 )
 
 __all__ = [
+    "BUDGETS",
+    "CASES",
+    "FOLDS",
+    "KINDS",
+    "OPTIMIZERS",
+    "RATES",
     "Cube",
     "Square",
     "Step",
@@ -38,6 +42,7 @@ __all__ = [
     "random_network",
     "relu_interpolant",
     "sawtooth",
+    "sawtooth_sizes",
     "square_network",
     "staircase",
 ]
@@ -64,7 +69,7 @@ def _step(x: Array) -> Array:
 
 
 class Square(Activation):
-    """The square: a polynomial of degree 2, which no width of one hidden layer can redeem."""
+    """The square, a polynomial of degree 2: with it one hidden layer is not universal."""
 
     def __init__(self) -> None:
         super().__init__(_square, _square_prime)
@@ -78,7 +83,7 @@ class Cube(Activation):
 
 
 class Step(Activation):
-    """The step of Rosenblatt's unit: 1 above zero, else 0. Where it has a derivative, that is 0."""
+    """The step of the perceptron: 1 above zero, else 0; its derivative is taken to be 0."""
 
     def __init__(self) -> None:
         super().__init__(_step, np.zeros_like)
@@ -127,37 +132,13 @@ def network_from_weights(
 
 
 def relu_interpolant(knots: ArrayLike, values: ArrayLike) -> MLP:
-    r"""Return the ReLU network through the given points (eq-representation-interpolant).
+    """Return the ReLU network through N + 1 points: N hidden units.
 
-    N + 1 knots need N hidden units: unit i is :math:`\mathrm{relu}(x - x_i)`, and its output
-    weight is the change of slope at :math:`x_i`. Left of the knots the network is constant, right
-    of them it goes on with its last slope.
+    Left of the knots it is constant, right of them it goes on with
+    its last slope (eq-representation-interpolant).
 
-    Parameters
-    ----------
-    knots : array_like (N + 1,)
-        Increasing; at least two.
-    values : array_like (N + 1,)
-        What the network shall give there.
-
-    Returns
-    -------
-    MLP
-        Widths [1, N, 1].
-
-    Raises
-    ------
-    ValueError
-        If the knots do not increase, or the numbers of knots and values differ.
-
-    Examples
-    --------
-    >>> network = relu_interpolant([0, 1, 3], [5, 6, 2])
-    >>> network([[0.5], [2.0]])
-    array([[5.5],
-           [4. ]])
-    >>> network.parameters()[2]
-    array([[ 1., -3.]])
+    >>> relu_interpolant([0, 1, 3], [5, 6, 2])([[0.5], [2.0]]).ravel()
+    array([5.5, 4. ])
     """
     x, y = _points(knots, values)
     slopes = np.diff(y) / np.diff(x)
@@ -223,25 +204,11 @@ def _points(knots: ArrayLike, values: ArrayLike) -> tuple[Array, Array]:
 
 
 def sawtooth(depth: int) -> MLP:
-    r"""Return the tent map composed with itself: depth hidden layers of two units.
+    """Return the tent map composed with itself: 2 units per layer.
 
-    The tent map is :math:`T(x) = 2\,\mathrm{relu}(x) - 4\,\mathrm{relu}(x - \tfrac12)` on [0, 1]
-    (eq-representation-tent). Its k-fold composition has :math:`2^k` linear pieces there
-    (eq-representation-sawtooth), from 6k + 1 parameters. All weights are dyadic, so that dyadic
-    inputs are mapped without rounding.
+    It has 2^depth pieces on [0, 1] (eq-representation-sawtooth).
 
-    Parameters
-    ----------
-    depth : int
-        Hidden layers k, at least 1.
-
-    Notes
-    -----
-    Telgarsky (2016), Benefits of depth in neural networks, COLT.
-
-    Examples
-    --------
-    >>> sawtooth(2)([[0.0], [0.25], [0.5], [0.75], [1.0]]).ravel()
+    >>> sawtooth(2)([[0], [0.25], [0.5], [0.75], [1]]).ravel()
     array([0., 1., 0., 1., 0.])
     """
     check_positive_int(depth, "depth")
@@ -443,10 +410,12 @@ def fit_readout(network: MLP, X: ArrayLike, y: ArrayLike) -> MLP:
     """
     X = check_matrix(X, "X", network.n_in)
     y = check_matrix(y, "y", network.n_out, n_samples=len(X))
-    readout = ridge_readout(network.activations(X)[-2], y)
+    features = network.activations(X)[-2]
+    centre = features.mean(axis=0)  # without it, a large mean would spoil the conditioning
+    solution, *_ = np.linalg.lstsq(features - centre, y - y.mean(axis=0), rcond=None)
     fitted = deepcopy(network)
     W, b = fitted.parameters()[-2:]
-    W[...], b[...] = readout.W, readout.b
+    W[...], b[...] = solution.T, y.mean(axis=0) - centre @ solution
     return fitted
 
 
@@ -482,3 +451,59 @@ def polynomial_distance_bound(x: ArrayLike, y: ArrayLike) -> float:
     np.fill_diagonal(differences, 1)
     multipliers = 1 / differences.prod(axis=1)
     return float(abs(multipliers @ y) / np.abs(multipliers).sum())
+
+
+FOLDS = (2, 3, 4)
+"""Numbers k of folds of the sawtooths that are learned."""
+KINDS = ("thin", "wide, small", "deep, small", "wide, large", "deep, large")
+"""Shapes and sizes of the networks that learn them, see `sawtooth_sizes`."""
+OPTIMIZERS = (
+    ("momentum", 0.01),
+    ("momentum", 0.03),
+    ("momentum", 0.1),
+    ("Adam", 0.003),
+    ("Adam", 0.01),
+    ("Adam", 0.03),
+)
+"""Optimizers, with their rates at the start; these fall to zero along half a cosine."""
+BUDGETS = (3000, 9000)
+"""Steps of training, each on all points."""
+
+
+def sawtooth_sizes(kind: str, k: int) -> list[int]:
+    """Return the widths of a kind of network that can represent k folds.
+
+    "Thin" is the network of `sawtooth`. The small ones have about as many parameters as one layer
+    of twice the 2^k units that it needs, the large ones as many as k layers of 16.
+
+    >>> sawtooth_sizes("wide, small", 3), sawtooth_sizes("deep, small", 3)
+    ([1, 16, 1], [1, 4, 4, 4, 1])
+    """
+    wide, deep = [1, 2 * 2**k, 1], [1, *[16] * k, 1]
+    if kind == "thin":
+        return [1, *[2] * k, 1]
+    if kind == "wide, small":
+        return wide
+    if kind == "deep, small":
+        shapes = [[1, *[width] * k, 1] for width in range(2, 16)]
+        return min(shapes, key=lambda sizes: abs(_n_parameters(sizes) - _n_parameters(wide)))
+    if kind == "wide, large":
+        return [1, (_n_parameters(deep) - 1) // 3, 1]
+    if kind == "deep, large":
+        return deep
+    raise ValueError(f"kind must be one of {KINDS}, got {kind!r}. Choose one of them.")
+
+
+def _n_parameters(sizes: Sequence[int]) -> int:
+    return sum(n_out * (n_in + 1) for n_in, n_out in pairwise(sizes))
+
+
+WIDTHS, DECAYS = (4, 16, 64, 256), (1e-4, 1e-3, 1e-2)
+CASES = (
+    *((depth, width, 0.0, 0.0) for depth in (1, 2, 4) for width in WIDTHS),
+    *((2, width, 0.0, 0.2) for width in WIDTHS),
+    *((2, WIDTHS[-1], decay, 0.2) for decay in DECAYS),
+)
+"""Networks that learn digits: hidden layers, width, weight decay, share of random labels."""
+RATES = (0.01, 0.03, 0.1)
+"""Learning rates that each of them is tried at."""

@@ -4,7 +4,8 @@ The model is :math:`\hat y = W_2\,\mathrm{relu}(W_1 x + b_1) + b_2` and the obje
 :math:`\mathcal J = \frac1N\sum_i\frac12\lVert\hat y^{(i)} - y^{(i)}\rVert^2
 + \frac\lambda2(\lVert W_1\rVert_F^2 + \lVert W_2\rVert_F^2)`. Every line of the gradient was
 derived by hand for this one model. That teaches how it works, but it does not scale to other
-models: `mlpbook.scratch.layers` has the same mathematics in exchangeable parts.
+models: `mlpbook.scratch.layers` has the same mathematics in exchangeable parts. `forward` and
+`backward` trust their arguments; `objective`, `gradients` and `descend` check them.
 """
 
 from typing import NamedTuple
@@ -100,7 +101,7 @@ def initialize(
 
 
 def forward(params: Parameters, X: Array) -> tuple[Array, Cache]:
-    """Return predictions (N, D_out), and (Z, A), both (N, H). Arguments are not checked."""
+    """Return predictions (N, D_out), and (Z, A), both (N, H)."""
     W1, b1, W2, b2 = params
     Z = X @ W1.T + b1  # (N, D) (D, H) + (H,) = (N, H)
     A = np.maximum(Z, 0)  # (N, H)
@@ -109,9 +110,14 @@ def forward(params: Parameters, X: Array) -> tuple[Array, Cache]:
 
 
 def backward(
-    params: Parameters, X: Array, Y: Array, Y_hat: Array, cache: Cache, weight_decay: float
+    params: Parameters,
+    X: Array,
+    Y: Array,
+    Y_hat: Array,
+    cache: Cache,
+    weight_decay: float,
 ) -> Parameters:
-    """Return the parameters' adjoints (eq-twolayer-backward). Arguments are not checked."""
+    """Return the parameters' adjoints (eq-twolayer-backward)."""
     (Z, A), W1, W2 = cache, params.W1, params.W2
 
     # Output layer

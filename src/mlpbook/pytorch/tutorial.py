@@ -1,10 +1,10 @@
-r"""The tutorial's own classes and run, rewritten, so that its printed losses can be reproduced.
+"""The tutorial's own classes and run, rewritten, so that its printed losses can be reproduced.
 
 The fully connected layer that multiplies by three; the multilayer perceptron that returns
-log-probabilities; the data loaders; the ten epochs. What the tutorial gets wrong is wrong here too,
-and each docstring says so: the chapter on PyTorch takes it apart, and `mlpbook.pytorch.network`
-does it better. The draws of random numbers are the tutorial's, in number and in order, because
-the ten losses depend on every one of them.
+log-probabilities; the data loaders; the ten epochs. The draws of random numbers are the tutorial's,
+in number and in order, because the ten losses depend on every one of them. Its network reshapes
+whatever comes in to ``(len(X), everything else)``, so that an image without a batch is taken for
+one, with its channels for samples; `mlpbook.pytorch.network.MLP` refuses that.
 """
 
 import itertools
@@ -18,10 +18,10 @@ from torch.utils.data import DataLoader, SubsetRandomSampler
 from torchvision.transforms import ToTensor
 
 from mlpbook.pytorch.data import mnist
-from mlpbook.shared.validation import check_positive_int, check_sizes
 
 __all__ = [
     "TUTORIAL_LOSSES",
+    "VARIANTS",
     "TripledLinear",
     "TutorialMLP",
     "TutorialRun",
@@ -49,23 +49,25 @@ N_TRAIN = 10 * BATCH_SIZE
 N_TEST = 2 * BATCH_SIZE
 
 
+VARIANTS: dict[str, dict[str, Any]] = {
+    "as published": {"epochs": 60},
+    "no weight decay": {"epochs": 60, "weight_decay": 0.0},
+    "He initialization": {"epochs": 60, "he": True},
+    "standardized inputs": {"epochs": 60, "standardized": True},
+    "He and standardized": {"epochs": 60, "he": True, "standardized": True},
+    "as published, 55,000 images": {"epochs": 10, "n_images": 55_000},
+    "He and standardized, 55,000 images": {
+        "epochs": 10,
+        "n_images": 55_000,
+        "he": True,
+        "standardized": True,
+    },
+}
+"""What each variant changes, by its name on the page."""
+
+
 class TripledLinear(nn.Module):
-    r"""Fully connected layer times three: :math:`3 (X W^\top + \mathbf 1 b^\top)`.
-
-    The tutorial's exercise in writing a module, with its initial weights: standard normal, far
-    too large for a network (see the chapter on PyTorch).
-
-    Parameters
-    ----------
-    n_in, n_out : int
-        Widths of input and output. Parameters are drawn from torch's global generator.
-
-    Examples
-    --------
-    >>> layer = TripledLinear(3, 5)
-    >>> {name: tuple(p.shape) for name, p in layer.named_parameters()}
-    {'W': (5, 3), 'b': (5,)}
-    """
+    """Fully connected layer times three."""
 
     def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__()
@@ -73,47 +75,12 @@ class TripledLinear(nn.Module):
         self.b = nn.Parameter(torch.randn(n_out))
 
     def forward(self, X: Tensor) -> Tensor:
-        """Return 3 (X W^T + b), (N, n_out), for X of shape (N, n_in)."""
+        """Return 3 (X W^T + b), (N, n_out), for X (N, n_in)."""
         return 3 * (X @ self.W.T + self.b)
 
 
 class TutorialMLP(nn.Module):
-    """The tutorial's classifier: linear layers, an activation between them, log-softmax at the end.
-
-    It reshapes whatever comes in to ``(len(X), everything else)``, as the tutorial does: an image
-    that was not put in a batch is then taken for one, with its channels for samples.
-    `mlpbook.pytorch.network.MLP` refuses it.
-
-    Parameters
-    ----------
-    n_in : int
-        Pixels of an image.
-    hidden : sequence of int
-        Widths of the hidden layers.
-    n_out : int
-        Number of classes.
-    activation : "relu", "tanh" or "sigmoid"
-        Stands after every layer but the last.
-
-    Raises
-    ------
-    ValueError
-        If there is no such activation.
-
-    Notes
-    -----
-    Initial parameters are those of ``nn.Linear``, drawn from torch's global generator, layer by
-    layer from the input on. The tutorial also offers softmax and log-softmax as activations;
-    they are left out, because they do not act entry by entry.
-
-    Examples
-    --------
-    >>> model = TutorialMLP(784, [32, 64, 128, 64], 10, activation="tanh")
-    >>> len(list(model.parameters())), sum(p.numel() for p in model.parameters())
-    (10, 44458)
-    >>> model(torch.zeros(7, 1, 28, 28)).shape
-    torch.Size([7, 10])
-    """
+    """Linear layers, activations between them, and log-softmax."""
 
     ACTIVATIONS: ClassVar[dict[str, type[nn.Module]]] = {
         "relu": nn.ReLU,
@@ -122,25 +89,22 @@ class TutorialMLP(nn.Module):
     }
 
     def __init__(
-        self, n_in: int, hidden: Sequence[int], n_out: int, *, activation: str = "relu"
+        self,
+        n_in: int,
+        hidden: Sequence[int],
+        n_out: int,
+        *,
+        activation: str = "relu",
     ) -> None:
         super().__init__()
-        if activation not in self.ACTIVATIONS:
-            raise ValueError(
-                f"activation must be one of {sorted(self.ACTIVATIONS)}, got {activation!r}. "
-                "Add it to TutorialMLP.ACTIVATIONS if it acts entry by entry."
-            )
-        activation_type = self.ACTIVATIONS[activation]
-        sizes = check_sizes([n_in, *hidden, n_out])
         layers: list[nn.Module] = []
-        for width_in, width_out in itertools.pairwise(sizes):
-            layers += [nn.Linear(width_in, width_out), activation_type()]
-        self.layers = nn.Sequential(*layers[:-1])  # no activation at the end
+        for a, b in itertools.pairwise([n_in, *hidden, n_out]):
+            layers += [nn.Linear(a, b), self.ACTIVATIONS[activation]()]
+        self.layers = nn.Sequential(*layers[:-1])  # none at the end
         self.log_softmax = nn.LogSoftmax(dim=1)
-        self.n_in, self.n_out = sizes[0], sizes[-1]
 
     def forward(self, X: Tensor) -> Tensor:
-        """Return log-probabilities (N, n_out) for images (N, 1, 28, 28)."""
+        """Return log-probabilities (N, n_out) for (N, 1, 28, 28)."""
         rows = X.reshape(X.shape[0], -1)  # (N, n_in)
         log_probabilities: Tensor = self.log_softmax(self.layers(rows))
         return log_probabilities
@@ -181,23 +145,13 @@ class TutorialRun:
     model: TutorialMLP
 
 
-def tutorial_run(loader: DataLoader[Any], *, epochs: int = 10, seed: int = 42) -> TutorialRun:
-    """Train the tutorial's network with the tutorial's options; torch's global state is kept.
-
-    Parameters
-    ----------
-    loader : DataLoader
-        The training loader of `tutorial_loaders`.
-    epochs : int
-        Passes over the data.
-    seed : int
-        Given to ``torch.manual_seed`` just before the network is made.
-
-    Returns
-    -------
-    TutorialRun
-    """
-    epochs = check_positive_int(epochs, "epochs")
+def tutorial_run(
+    loader: DataLoader[Any],
+    *,
+    epochs: int = 10,
+    seed: int = 42,
+) -> TutorialRun:
+    """Train the network; torch's global random state is kept."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = TutorialMLP(784, [32, 32, 32], 10, activation="relu")
@@ -220,7 +174,7 @@ def train_epoch(
     optimizer: torch.optim.Optimizer,
     loader: DataLoader[Any],
 ) -> float:
-    """Pass once over the data; return the mean of the batch losses, in nats."""
+    """Pass once over the data; return the mean batch loss."""
     total = 0.0
     for X, y in loader:
         loss = loss_fn(model(X), y)  # a scalar that knows its graph
