@@ -35,7 +35,7 @@ LENGTHS = (3, 10)
 RATES = {
     (3, "SGD"): (0.02, 0.1, 0.5, 2.0, 4.0, 8.0, 16.0, 32.0),
     (3, "Adam"): (0.001, 0.003, 0.01, 0.02, 0.03, 0.1, 0.2, 0.3),
-    (10, "SGD"): (2.0, 4.0, 8.0, 16.0, 32.0),
+    (10, "SGD"): (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0),
     (10, "Adam"): (0.003, 0.01, 0.02, 0.03, 0.1, 0.2, 0.3),
 }
 """Learning rates by epochs and optimizer: constant for SGD, the schedule's highest for Adam."""
@@ -64,8 +64,8 @@ STACKS = (
     "skip, layer norm after",
 )
 """What stands around the two linear layers of a block of a deep stack."""
-STACK_RATES = (1e-4, 1e-3, 1e-2, 1e-1)
-STACK_LENGTHS = (20, 100)
+STACK_RATES = (1e-4, 1e-3, 1e-2)
+STACK_LENGTHS = (20, 60)
 """Epochs after which the errors of deep stacks are noted."""
 
 

@@ -28,12 +28,10 @@ from mlpbook.shared.validation import (
 __all__ = [
     "BUDGETS",
     "CASES",
-    "DECAYS",
     "FOLDS",
     "KINDS",
     "OPTIMIZERS",
     "RATES",
-    "WIDTHS",
     "Cube",
     "Square",
     "Step",
@@ -134,10 +132,10 @@ def network_from_weights(
 
 
 def relu_interpolant(knots: ArrayLike, values: ArrayLike) -> MLP:
-    """Return the ReLU network through N + 1 points (eq-representation-interpolant).
+    """Return the ReLU network through N + 1 points: N hidden units.
 
-    It has N hidden units. Left of the knots it is constant, right of them it goes on with its last
-    slope.
+    Left of the knots it is constant, right of them it goes on with
+    its last slope (eq-representation-interpolant).
 
     >>> relu_interpolant([0, 1, 3], [5, 6, 2])([[0.5], [2.0]]).ravel()
     array([5.5, 4. ])
@@ -206,11 +204,11 @@ def _points(knots: ArrayLike, values: ArrayLike) -> tuple[Array, Array]:
 
 
 def sawtooth(depth: int) -> MLP:
-    """Return the tent map composed with itself (eq-representation-sawtooth).
+    """Return the tent map composed with itself: 2 units per layer.
 
-    It has 2 units in each of its hidden layers, and 2^depth linear pieces on [0, 1].
+    It has 2^depth pieces on [0, 1] (eq-representation-sawtooth).
 
-    >>> sawtooth(2)([[0.0], [0.25], [0.5], [0.75], [1.0]]).ravel()
+    >>> sawtooth(2)([[0], [0.25], [0.5], [0.75], [1]]).ravel()
     array([0., 1., 0., 1., 0.])
     """
     check_positive_int(depth, "depth")
