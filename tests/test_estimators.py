@@ -40,7 +40,7 @@ def test_fitting_is_the_books_own_loop(points):
     X, y = points
     model = MLPClassifier((8, 4), "tanh", alpha=0.01, batch_size=32, max_iter=5, random_state=3)
     model.fit(X, np.where(y == 1, "b", "a"))
-    rng = np.random.default_rng(np.random.RandomState(3).randint(2**31 - 1))  # noqa: NPY002
+    rng = np.random.default_rng(np.random.RandomState(3).randint(2**31 - 1))
     network = MLP([2, 8, 4, 2], ACTIVATIONS["tanh"], rng=rng, initializer=glorot_uniform)
     optimizer = Adam(network.parameters(), 0.001, weight_decay=0.01)
     history = fit(network, CrossEntropyLoss(), optimizer, X, y, epochs=5, batch_size=32, rng=rng)

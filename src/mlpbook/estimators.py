@@ -115,7 +115,7 @@ class MultilayerPerceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+    def fit(self, X: Any, y: Any) -> Self:
         """Train on X (n_samples, n_features) and y; return the estimator."""
         for name, known in (("activation", ACTIVATIONS), ("solver", ("adam", "sgd"))):
             if getattr(self, name) not in known:
@@ -123,8 +123,8 @@ class MultilayerPerceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn
                     f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}."
                 )
         is_regressor = isinstance(self, RegressorMixin)
-        dtypes = {"dtype": (np.float64, np.float32)}
-        X, y = validate_data(self, X, y, multi_output=True, y_numeric=is_regressor, **dtypes)
+        dtypes = (np.float64, np.float32)
+        X, y = validate_data(self, X, y, dtype=dtypes, multi_output=True, y_numeric=is_regressor)
         y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
         targets, n_outputs, loss_fn = self._encode(y)
         if self.random_state is None:

@@ -272,7 +272,8 @@ class Tanh(Activation):
 
     def backward(self, dZ: Array) -> Array:
         """Multiply the adjoint dZ by the slope at the last output, entry by entry."""
-        return dZ * (1 - self._A * self._A)
+        slope: Array = 1 - self._A * self._A
+        return dZ * slope
 
 
 class Softplus(Activation):
