@@ -1,9 +1,8 @@
 """Everything that the page "How fast is it?" shows: make bench.
 
-Times training steps, the routes of the data, and imports; compares the two halves' losses in
-float64; prints the targets with what was measured; and writes all times to a file. On an idle
-machine this takes about three minutes. The dear runs on MNIST are experiments of their own
-(`python -m bookkit.records`), whose records are read here where they exist.
+Times training steps, the changes from the plain to the fused step, the parts of PyTorch's step,
+the routes of the data, and imports; writes all times to a file; and prints the targets with what
+was measured. On an idle machine this takes about five minutes.
 """
 
 import argparse
@@ -23,7 +22,10 @@ from bookkit.records.dependencies import Modules
 os.environ.update(ONE_THREAD)
 
 HERE = Path(__file__).resolve().parent
-TIMED = [f"mlpbook.scratch.{m}" for m in ("layers", "losses", "network", "optimizers", "training")]
+TIMED = [
+    f"mlpbook.scratch.{m}"
+    for m in ("fused", "layers", "losses", "network", "optimizers", "training")
+]
 RECORD = HERE.parent / "book" / "records" / "speed.json"
 
 
@@ -31,7 +33,7 @@ def training_steps(rounds: int, shortest: float) -> dict[str, Any]:
     """Time every workload."""
     found = {}
     for name, task in WORKLOADS.items():
-        say(f"workload {name}: {'-'.join(map(str, task.sizes))}")
+        log(f"workload {name}: {'-'.join(map(str, task.sizes))}")
         times = measure(CONTESTANTS, task, rounds=rounds, check=check_learning, shortest=shortest)
         found[name] = asdict(task) | {"steps": task.steps, "contestants": contestants(times)}
     return found
@@ -41,7 +43,7 @@ def data_route(rounds: int, shortest: float) -> dict[str, Any]:
     """Time the routes of the data."""
     from benchmarks.data_route import BATCH_SIZE, EPOCHS, N_IMAGES, ROUTES, check_same_digits
 
-    say("routes of the data")
+    log("routes of the data")
     times = measure(ROUTES, None, rounds=rounds, check=check_same_digits, shortest=shortest)
     for t in times.values():
         t.result = None
@@ -67,18 +69,34 @@ def digits(times: list[float]) -> list[float]:
     return [round(t, 5 - math.floor(math.log10(t))) for t in times]
 
 
+def small_steps(contestants_: Any, names: str, check: Any, rounds: int, shortest: float) -> Any:
+    """Time other contestants on some of the workloads."""
+    found = {}
+    for name in names:
+        task = WORKLOADS[name]
+        times = measure(contestants_, task, rounds=rounds, check=check, shortest=shortest)
+        for t in times.values():
+            t.result = None
+        found[name] = {"contestants": contestants(times)}
+    return found
+
+
 def record(rounds: int, shortest: float) -> dict[str, Any]:
     """Measure everything; return the record."""
+    from benchmarks.ladder import LADDER, check_same_losses
+    from benchmarks.pytorch_parts import CONTESTANTS as PARTS
     from benchmarks.start_up import start_up
 
-    steps, routes = training_steps(rounds, shortest), data_route(rounds, shortest)
-    say("imports")
+    steps = training_steps(rounds, shortest)
+    log("from the plain step to the fused one")
+    ladder = small_steps(LADDER, "ae", check_same_losses, rounds, shortest)
+    log("parts of PyTorch's step")
+    parts = small_steps(PARTS, "aced", lambda results: None, rounds, shortest)
+    routes = data_route(rounds, shortest)
+    log("imports")
     programs = start_up(rounds)
     for program in programs.values():
         program |= {"cpu": digits(program["cpu"]), "mebibytes": round(program["mebibytes"], 1)}
-    say("NumPy against PyTorch in float64")
-    from benchmarks.parity import RUNS, deviations
-
     return {
         "date": date.today().isoformat(),
         **machine(),
@@ -87,11 +105,27 @@ def record(rounds: int, shortest: float) -> dict[str, Any]:
         "digest": Modules().digest(*TIMED),
         "rounds": rounds,
         "steps": steps,
+        "ladder": ladder,
+        "pytorch_parts": parts,
         "data_route": routes,
         "start_up": programs,
-        "parity_steps": {name: task.steps for name, task in RUNS.items()},
-        "parity": deviations(),
     }
+
+
+def earlier_runs(path: Path) -> list[dict[str, Any]]:
+    """Return what is kept of earlier runs in a record: the newest five, without their times."""
+    from bookkit.records.timing import PAIRS, Record
+
+    try:
+        found = Record(json.loads(path.read_text(encoding="utf-8")))
+        medians = {
+            f"{one} / {to}": {w: round(found.ratio(w, one, to).median, 3) for w in found.workloads}
+            for one, to in PAIRS
+        }
+    except (FileNotFoundError, ValueError, KeyError):
+        return []
+    run = {"date": found.fields["date"], "processor": found.fields["processor"], "medians": medians}
+    return [run, *found.fields.get("earlier", [])][:5]
 
 
 def machine() -> dict[str, Any]:
@@ -104,8 +138,8 @@ def machine() -> dict[str, Any]:
     return {"processor": processor(), "threads": 1, "versions": versions()}
 
 
-def say(what: str) -> None:
-    """Tell whoever waits what is going on."""
+def log(what: str) -> None:
+    """Log progress."""
     print(what, file=sys.stderr, flush=True)
 
 
@@ -122,7 +156,8 @@ def write(fields: dict[str, Any], path: Path) -> None:
 
 def main() -> None:
     """Read the command line, measure or read, print the table."""
-    from bookkit.records.timing import Record, accuracies, load, table
+    from benchmarks.targets import rows, table
+    from bookkit.records.timing import load
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -134,10 +169,9 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.report:
         fields = record(arguments.rounds, arguments.shortest)
-        Record(fields)  # raises if anything is missing
-        write(fields, arguments.output)
+        write(fields | {"earlier": earlier_runs(arguments.output)}, arguments.output)
     found = load(arguments.output)
-    print(table(found.rows(accuracies())))
+    print(table(rows(found)))
     print(found.provenance)
     if found.fields["digest"] != Modules().digest(*TIMED):
         print("The code has changed since.")

@@ -1,8 +1,8 @@
-"""What is timed: training steps on five workloads, by four programs.
+"""The workloads that are timed, and the programs that are compared on them.
 
-All get the same data, shapes, optimizer and number of steps. NumPy and PyTorch get the same initial
-weights and the same batches, too, so that their losses must agree. A run returns the mean loss of
-every epoch.
+All get the same data, shapes, optimizer and number of steps. NumPy and PyTorch also get the same
+initial weights and batches, so that their losses must agree. A run returns the mean loss of every
+epoch.
 """
 
 import math
@@ -19,6 +19,7 @@ sys.path.append(str(Path(__file__).parents[1] / "src"))  # the package is read w
 
 from mlpbook.data import moons, teacher_student
 from mlpbook.scratch import layers, losses
+from mlpbook.scratch.fused import FusedStep
 from mlpbook.scratch.network import MLP
 from mlpbook.scratch.optimizers import SGD
 from mlpbook.scratch.training import fit
@@ -86,7 +87,7 @@ WORKLOADS = {
 
 
 def numpy_by_hand(task: Workload) -> Callable[[], Callable[[], Curve]]:
-    """The book's NumPy network, exactly as the chapters call it."""
+    """The book's plain NumPy network, as the chapters call it."""
     X, y = task.data()
 
     def start() -> Callable[[], Curve]:
@@ -102,8 +103,35 @@ def numpy_by_hand(task: Workload) -> Callable[[], Callable[[], Curve]]:
     return start
 
 
+def numpy_fused(task: Workload) -> Callable[[], Callable[[], Curve]]:
+    """The book's fused step in a loop of its own, like PyTorch's: prepared, and no checks."""
+    X, y = task.data()
+
+    def start() -> Callable[[], Curve]:
+        model = task.model()
+        optimizer = SGD(
+            model.parameters(), lr=task.lr, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY
+        )
+        step = FusedStep(model, getattr(losses, task.loss)(), optimizer, X, y)
+        rng = np.random.default_rng(BATCHES_SEED)
+
+        def train() -> Curve:
+            curve = []
+            for _ in range(task.epochs):
+                order, total = rng.permutation(len(X)), 0.0
+                for start in range(0, len(X), task.batch_size):
+                    batch = order[start : start + task.batch_size]
+                    total += step(batch) * len(batch)
+                curve.append(total / len(X))
+            return curve
+
+        return train
+
+    return start
+
+
 def pytorch_eager(task: Workload) -> Callable[[], Callable[[], Curve]]:
-    """PyTorch as its users write it, on tensors that lie ready: no DataLoader, no checks."""
+    """PyTorch as its users write it, on tensors in memory: no DataLoader, no checks."""
     import torch
 
     torch.set_num_threads(1)
@@ -146,7 +174,7 @@ def scikit_learn(task: Workload) -> Callable[[], Callable[[], Curve]]:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-    warnings.simplefilter("ignore", ConvergenceWarning)  # it shall not converge, but be timed
+    warnings.simplefilter("ignore", ConvergenceWarning)  # timing only
     X, y = task.data()
     y = y if task.is_classification else y.ravel()
     kind = MLPClassifier if task.is_classification else MLPRegressor
@@ -172,7 +200,7 @@ def scikit_learn(task: Workload) -> Callable[[], Callable[[], Curve]]:
 
 
 def matrix_products(task: Workload) -> Callable[[], Callable[[], None]]:
-    """Nothing but the matrix products of the steps: what no program on this BLAS can undercut."""
+    """Only the matrix products of the steps: a lower bound for programs on this BLAS."""
     pairs = list(pairwise(task.sizes))
     A = [np.ones((task.batch_size, width), np.float32) for width in task.sizes]
     W = [np.ones((n_out, n_in), np.float32) for n_in, n_out in pairs]
@@ -192,6 +220,7 @@ def matrix_products(task: Workload) -> Callable[[], Callable[[], None]]:
 
 
 CONTESTANTS = {
+    "fused": numpy_fused,
     "numpy": numpy_by_hand,
     "pytorch": pytorch_eager,
     "scikit-learn": scikit_learn,
@@ -200,23 +229,22 @@ CONTESTANTS = {
 
 
 def check_learning(curves: dict[str, Curve | None]) -> None:
-    """Refuse to time a run that does not learn, or a NumPy and a PyTorch that differ in float32.
+    """Refuse to time a run that does not learn, or whose losses differ from PyTorch's.
 
-    Scikit-learn's loss is another (half of the squares, and the penalty counts), and it draws
-    weights and batches of its own: of it is asked only that it learns.
+    scikit-learn has its own definition of the loss, weights and batches, and must only learn.
     """
     for name, curve in curves.items():
         if curve is not None and not curve[-1] < 0.9 * curve[0] < math.inf:
             raise RuntimeError(
                 f"{name} must learn while it is timed, but its loss went from {curve[0]:.4g} to "
-                f"{curve[-1]:.4g}. Mend it before comparing times."
+                f"{curve[-1]:.4g}."
             )
-    ours, theirs = curves.get("numpy"), curves.get("pytorch")
-    if ours and theirs:
-        for number, tolerance in ((0, 1e-4), (-1, 0.1)):
+    theirs = curves.get("pytorch")
+    for name in ("numpy", "fused"):
+        ours = curves.get(name)
+        for number, tolerance in ((0, 1e-4), (-1, 0.1)) if ours and theirs else ():
             if not math.isclose(ours[number], theirs[number], rel_tol=tolerance):
                 raise RuntimeError(
-                    "NumPy and PyTorch must compute the same losses, got "
-                    f"{ours[number]:.6g} and {theirs[number]:.6g} (epoch {number}). They are not "
-                    "doing the same work."
+                    f"{name} and PyTorch must compute the same losses, got {ours[number]:.6g} and "
+                    f"{theirs[number]:.6g} (epoch {number})."
                 )

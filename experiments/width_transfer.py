@@ -62,7 +62,7 @@ def train(seed: int, rule: str, width: int, rate: float, X: np.ndarray, y: np.nd
     parameters = model.parameters()  # W and b of three layers
     relative = 1.0 if rule == "one rate" else width / WIDTHS[0]
     if rule != "one rate":
-        model.layers[-1].W[...] = 0
+        parameters[4][...] = 0  # the output layer's weights
     optimizers = [
         (slice(0, 2), Adam(parameters[:2], rate)),
         (slice(2, 6), Adam(parameters[2:], rate / relative)),

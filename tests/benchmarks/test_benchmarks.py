@@ -1,4 +1,4 @@
-"""The protocol on tiny tasks: nobody learns anything here about speed."""
+"""The benchmarks on tiny tasks: correct work, not speed."""
 
 import json
 import math
@@ -9,7 +9,6 @@ import pytest
 
 from benchmarks.protocol import measure, run_block
 from benchmarks.training_steps import CONTESTANTS, WORKLOADS, check_learning
-from mlpbook.scratch.training import fit
 
 TINY = {
     "a": replace(WORKLOADS["a"], n_samples=20, batch_size=8, epochs=40),
@@ -27,23 +26,34 @@ def test_numpy_and_pytorch_do_the_same_work_and_scikit_learn_learns_too(task):
     check_learning(curves)
     assert all(len(curve) == task.epochs for curve in curves.values())
     assert curves["numpy"] == pytest.approx(curves["pytorch"], rel=1e-3)
+    assert curves["fused"] == pytest.approx(curves["numpy"], rel=1e-3)
 
 
-def test_numpy_is_timed_in_float32_and_with_the_books_own_loop(monkeypatch):
-    seen = []
-
-    def spy(model, loss_fn, optimizer, X, y, **options):
-        seen.append({model.parameters().flat.dtype, X.dtype, y.dtype, optimizer.vectors[0].dtype})
-        return fit(model, loss_fn, optimizer, X, y, **options)
-
-    monkeypatch.setattr("benchmarks.training_steps.fit", spy)
-    CONTESTANTS["numpy"](TINY["a"])()()
-    assert seen == [{np.dtype(np.float32)}]
-
-
-def test_a_run_starts_anew_every_time():
-    start = CONTESTANTS["numpy"](TINY["a"])
+@pytest.mark.parametrize("name", ["numpy", "fused"])
+def test_every_run_starts_from_the_same_network(name):
+    start = CONTESTANTS[name](TINY["a"])
     assert start()() == start()()
+
+
+@pytest.mark.parametrize("name", "ae")
+def test_every_rung_of_the_ladder_computes_the_plain_steps_losses(name):
+    from benchmarks.ladder import LADDER, check_same_losses
+
+    task = replace(TINY[name], n_samples=20, batch_size=20)
+    curves = {rung: contestant(task)()() for rung, contestant in LADDER.items()}
+    check_same_losses(curves)
+    assert {len(curve) for curve in curves.values()} == {task.steps}
+    with pytest.raises(RuntimeError, match="flat must compute the plain step's losses"):
+        check_same_losses(curves | {"flat": curves["plain"][::-1]})
+
+
+def test_every_part_of_pytorchs_step_runs():
+    pytest.importorskip("torch")
+    from benchmarks.pytorch_parts import CONTESTANTS as PARTS
+
+    for part in PARTS.values():
+        for task in TINY.values():
+            part(replace(task, epochs=1))()()
 
 
 def test_the_five_workloads_have_the_shapes_and_steps_of_their_names():
@@ -101,24 +111,8 @@ def test_a_run_that_does_not_learn_is_not_timed(last):
 @pytest.mark.parametrize("curve", [[1.001, 0.5], [1.0, 0.6]])
 def test_losses_that_differ_between_numpy_and_pytorch_are_not_timed(curve):
     check_learning({"numpy": [1.0, 0.5], "pytorch": [1.00001, 0.51]})
-    with pytest.raises(RuntimeError, match="not doing the same work"):
+    with pytest.raises(RuntimeError, match="numpy and PyTorch must compute the same losses"):
         check_learning({"numpy": [1.0, 0.5], "pytorch": curve})
-
-
-def test_numpy_and_pytorch_agree_in_float64_over_a_whole_run_of_either_optimizer():
-    pytest.importorskip("torch")
-    from benchmarks.parity import OPTIMIZERS, deviation
-
-    for optimizer in OPTIMIZERS:
-        assert 0 <= deviation(TINY["c"], optimizer) < 1e-12
-
-
-def test_parity_refuses_a_run_that_learns_nothing():
-    pytest.importorskip("torch")
-    from benchmarks.parity import deviation
-
-    with pytest.raises(RuntimeError, match="must be learned in 1 steps"):
-        deviation(replace(TINY["c"], n_samples=8, epochs=1), "SGD")
 
 
 def test_all_routes_of_the_data_bring_the_same_digits(monkeypatch):

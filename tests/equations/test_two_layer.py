@@ -86,7 +86,7 @@ def test_batch_rows_are_the_single_samples(agree, rng):
 def test_rates_multiply_along_paths_and_add_up_over_them(agree, rng):
     """The sum over paths, entry by entry, against complex steps in the hidden weights."""
     params, X, Y = draw(rng)
-    W1, b1, W2, b2 = params
+    W1, b1, W2, _ = params
     for x, y in zip(X, Y, strict=True):
         z, y_hat = W1 @ x + b1, output(params, x)
         left = np.zeros((H, D))
@@ -97,7 +97,7 @@ def test_rates_multiply_along_paths_and_add_up_over_them(agree, rng):
 
 
 def test_a_unit_on_its_kink_sends_nothing_back():
-    """The convention at 0: the book's gradient and PyTorch's, with a pre-activation of exactly 0."""
+    """The convention at 0: the book's gradient and PyTorch's, where a pre-activation is 0."""
     params = Parameters(np.ones((1, 1)), np.zeros(1), np.ones((1, 1)), np.zeros(1))
     assert gradients(params, [[0.0]], [[1.0]]).b1 == 0
     kink = torch.zeros(1, dtype=torch.float64, requires_grad=True)
@@ -109,7 +109,8 @@ def test_at_zero_weights_only_the_last_bias_moves(rng):
     """The trap of a start at zero: the gradients of W1, b1 and W2 vanish there."""
     zero = Parameters(np.zeros((H, D)), np.zeros(H), np.zeros((D_OUT, H)), np.ones(D_OUT))
     grads = gradients(zero, rng.standard_normal((N, D)), rng.standard_normal((N, D_OUT)))
-    assert not grads.W1.any() and not grads.b1.any() and not grads.W2.any() and grads.b2.all()
+    assert not any(grad.any() for grad in (grads.W1, grads.b1, grads.W2))
+    assert grads.b2.all()
 
 
 @pytest.mark.equation("eq-twolayer-vjp", tolerance=1e-12)

@@ -1,5 +1,8 @@
 """The two halves are one: the same seed gives the same network and the same training run."""
 
+import difflib
+import inspect
+
 import numpy as np
 import pytest
 
@@ -333,3 +336,57 @@ def test_a_network_knows_its_widths_by_its_parameters(rng):
     empty = Sequential([torch.nn.ReLU()])
     assert (empty.n_in, empty.n_out, empty.n_parameters) == (None, None, 0)
     assert empty(torch.tensor([[-1.0, 2.0]])).tolist() == [[0, 2]]
+
+
+def code_of(function):
+    """The lines of a function's body, without its signature and its docstring."""
+    source = inspect.getsource(function)
+    body = source.split('"""')[2] if function.__doc__ else source
+    return [line.strip() for line in body.splitlines() if line.strip()]
+
+
+def differences(name):
+    """The lines that only one half has: (by hand, by autograd)."""
+    halves = (code_of(getattr(module, name)) for module in (training, torch_training))
+    lines = list(difflib.ndiff(*halves))
+    return tuple([line[2:] for line in lines if line.startswith(sign)] for sign in "-+")
+
+
+def test_the_training_loops_of_both_halves_differ_only_where_the_libraries_do():
+    assert differences("step") == (
+        [
+            "loss = loss_fn.forward(model.forward(X), y)",
+            "model.backward(loss_fn.backward(), input_gradient=False)",
+            "optimizer.step(model.gradients())",
+            "return loss",
+        ],
+        [
+            "loss = loss_fn(model(X), y)",
+            "optimizer.zero_grad()",
+            "loss.backward()",
+            "optimizer.step()",
+            "return float(loss.item())",
+        ],
+    )
+    by_hand, by_autograd = differences("fit")
+    assert by_hand == [
+        "optimizer.lr = schedule(run.n_steps)",
+        "X_batch, y_batch = X.take(batch, axis=0), y.take(batch, axis=0)  # X[batch], y[batch]",
+        "run.record(loss, n_samples=len(batch), lr=optimizer.lr)",
+        "run.record_validation(loss, error, model=model, lr=optimizer.lr)",
+        "return run.finish(model, lr=optimizer.lr)",
+    ]
+    assert by_autograd == [
+        "set_learning_rate(optimizer, schedule(run.n_steps))",
+        "X_batch, y_batch = X[batch], y[batch]",
+        "run.record(loss, n_samples=len(batch), lr=learning_rate(optimizer))",
+        "run.record_validation(loss, error, model=model, lr=learning_rate(optimizer))",
+        "return run.finish(model, lr=learning_rate(optimizer))",
+    ]
+    options = [list(inspect.signature(half.fit).parameters) for half in (training, torch_training)]
+    assert options[0] == options[1]
+
+
+def test_the_forward_passes_of_the_linear_layers_are_the_same_formula():
+    by_hand, by_autograd = (code_of(half.Linear.forward) for half in (layers, torch_layers))
+    assert by_hand[-1] == by_autograd[-1] == "return X @ self.W.T + self.b"

@@ -18,8 +18,6 @@ from pathlib import Path
 from posixpath import relpath
 from urllib.parse import quote, urljoin
 
-import matplotlib.pyplot as plt
-import numpy as np
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
@@ -90,6 +88,9 @@ def add_card(
 
 def draw_card(title: str, book: str, path: Path) -> None:
     """Draw a card: the title over a network whose widths the title's letters decide."""
+    import matplotlib.pyplot as plt  # half a second, in builds that know their address alone
+    import numpy as np
+
     blue, orange, paper, ink = "#0072B2", "#D55E00", "#fbfaf7", "#222832"
     fig = plt.figure(figsize=(CARD[0] / 100, CARD[1] / 100), dpi=100, facecolor=paper)
     ax = fig.add_axes((0, 0, 1, 1))

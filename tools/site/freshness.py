@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.environment.collectors.toctree import TocTreeCollector
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,16 +46,11 @@ def keep_numbers(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> Non
     """
     if docnames:
         return
-    for listener in [one for event in ALWAYS_AGAIN for one in app.events.listeners[event]]:
-        owner = getattr(listener.handler, "__self__", listener.handler)
-        if f"{owner.__module__}.{type(owner).__name__}" in ALWAYS_AGAIN.values():
-            app.disconnect(listener.id)
-
-
-ALWAYS_AGAIN = {
-    "env-get-updated": "sphinx.environment.collectors.toctree.TocTreeCollector",
-    "env-updated": "sphinxcontrib.bibtex.function",
-}
+    for event in ("env-updated", "env-get-updated"):
+        for listener in list(app.events.listeners[event]):
+            counts = isinstance(getattr(listener.handler, "__self__", None), TocTreeCollector)
+            if counts or listener.handler.__module__ == "sphinxcontrib.bibtex":
+                app.disconnect(listener.id)
 
 
 def remove_gone(app: Sphinx, written: Iterable[str]) -> None:

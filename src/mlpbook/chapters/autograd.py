@@ -16,21 +16,23 @@ from mlpbook.shared import Array
 
 __all__ = ["MiniTensor"]
 
+Rule = Callable[[Array], Array]  # from the adjoint of a result to that of an input
 topological_order: Callable[[Any], list[Any]] = autograd.topological_order  # of anything with edges
 
 
 class MiniTensor:
     """An array, and edges to its inputs, each with its rule."""
 
-    __array_ufunc__ = None  # an array on the left leaves the operation to us
+    __array_ufunc__ = None  # an array on the left leaves it to us
 
-    def __init__(self, data: Any, *edges: tuple[MiniTensor, Callable[[Array], Array]]) -> None:
+    def __init__(self, data: Any, *edges: tuple[MiniTensor, Rule]) -> None:
         self.data, self.edges = np.asarray(data, dtype=float), edges
         self.grad = np.zeros_like(self.data)
 
     def __add__(self, other: Any) -> MiniTensor:
         a, b = self, tensor(other)
-        return MiniTensor(a.data + b.data, (a, lambda g: g), (b, lambda g: g))
+        rules = (a, lambda g: g), (b, lambda g: g)
+        return MiniTensor(a.data + b.data, *rules)
 
     def __mul__(self, other: Any) -> MiniTensor:
         a, b = self, tensor(other)
@@ -47,11 +49,10 @@ class MiniTensor:
 
     __radd__, __rmul__ = __add__, __mul__
 
-    def transpose(self) -> MiniTensor:
-        """Exchange rows and columns."""
+    @property
+    def T(self) -> MiniTensor:
+        """Rows and columns exchanged."""
         return MiniTensor(self.data.T, (self, lambda g: g.T))
-
-    T = property(transpose)
 
     def sum(self) -> MiniTensor:
         """Add all entries."""

@@ -35,7 +35,7 @@ LENGTHS = (3, 10)
 RATES = {
     (3, "SGD"): (0.02, 0.1, 0.5, 2.0, 4.0, 8.0, 16.0, 32.0),
     (3, "Adam"): (0.001, 0.003, 0.01, 0.02, 0.03, 0.1, 0.2, 0.3),
-    (10, "SGD"): (2.0, 4.0, 8.0, 16.0, 32.0),
+    (10, "SGD"): (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0),
     (10, "Adam"): (0.003, 0.01, 0.02, 0.03, 0.1, 0.2, 0.3),
 }
 """Learning rates by epochs and optimizer: constant for SGD, the schedule's highest for Adam."""
@@ -48,7 +48,10 @@ RUNS = [
 ]
 """All trainings of the sigmoid network, in the order in which they are recorded."""
 
-STACK_WIDTH, N_BLOCKS = 32, 25
+STACK_WIDTH = 32
+"""Units in each layer of the deep stacks."""
+N_BLOCKS = 25
+"""Residual blocks in each deep stack."""
 STACKS = (
     "skip, layer norm first",
     "plain",
@@ -61,8 +64,9 @@ STACKS = (
     "skip, layer norm after",
 )
 """What stands around the two linear layers of a block of a deep stack."""
-STACK_RATES = (1e-4, 1e-3, 1e-2, 1e-1)
-STACK_LENGTHS = (20, 100)
+STACK_RATES = (1e-4, 1e-3, 1e-2)
+"""Learning rates of the deep stacks."""
+STACK_LENGTHS = (20, 60)
 """Epochs after which the errors of deep stacks are noted."""
 
 
@@ -116,7 +120,7 @@ def _scaled(
     n_out: int, n_in: int, *, rng: np.random.Generator, dtype: DTypeLike = np.float64
 ) -> NDArray[np.floating[Any]]:
     """Draw He's weights, divided by the root of the number of blocks."""
-    return he_normal(n_out, n_in, rng=rng, dtype=dtype) / np.sqrt(N_BLOCKS)
+    return np.asarray(he_normal(n_out, n_in, rng=rng, dtype=dtype) / np.sqrt(N_BLOCKS))
 
 
 def _block(kind: str, rng: np.random.Generator) -> list[Layer]:

@@ -87,8 +87,9 @@ def fit(
     if validation is not None:
         validation = check_data(model, loss_fn, *validation)
     check_optimizer(model, optimizer)
-    watch = {"validation": validation, "patience": patience, "progress": progress}
-    run = TrainingRun(epochs, batch_size, rng, **watch)
+    run = TrainingRun(
+        epochs, batch_size, rng, validation=validation, patience=patience, progress=progress
+    )
     model.train()
     for _ in run.epochs():
         for batch in batches(len(X), batch_size, rng=rng):

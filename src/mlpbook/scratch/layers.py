@@ -158,7 +158,8 @@ class Linear(Layer):
     def backward(self, dZ: Array) -> Array:
         """Set dW and db; return dX (N, n_in), from dZ (N, n_out)."""
         self.backward_parameters(dZ)
-        return np.dot(dZ, self.W)  # as dZ @ W, which is slow where n_out = 1
+        dX: Array = np.dot(dZ, self.W)  # as dZ @ W, which is slow where n_out = 1
+        return dX
 
     def backward_parameters(self, dZ: Array) -> None:
         """Set dW (n_out, n_in) and db (n_out,), from dZ (N, n_out)."""
@@ -271,7 +272,8 @@ class Tanh(Activation):
 
     def backward(self, dZ: Array) -> Array:
         """Multiply the adjoint dZ by the slope at the last output, entry by entry."""
-        return dZ * (1 - self._A**2)
+        slope: Array = 1 - self._A * self._A
+        return dZ * slope
 
 
 class Softplus(Activation):

@@ -58,7 +58,7 @@ def log_softmax(Z: Array) -> Array:
     >>> log_softmax(np.array([[0.0, 1000.0]]))
     array([[-1000.,     0.]])
     """
-    Z = Z - Z.max(axis=1, keepdims=True)  # first, so that large logits lose no digits
+    Z = Z - Z.max(axis=1, keepdims=True)  # first: no digits are lost
     return np.asarray(Z - np.log(np.exp(Z).sum(axis=1, keepdims=True)))
 
 
@@ -165,14 +165,14 @@ class CrossEntropyLoss(Loss):
         return logits, check_labels(target, n_samples=len(logits), n_classes=logits.shape[1])
 
     def forward(self, prediction: Array, target: Array) -> float:
-        """Return the mean cross-entropy in nats of logits (N, C) and labels (N,)."""
+        """Return the mean cross-entropy of logits (N, C), labels (N,)."""
         self._log_p, self._y = log_softmax(prediction), target  # (N, C), (N,)
         return -float(self._log_p[np.arange(len(target)), target].mean())
 
     def backward(self) -> Array:
         """Return the adjoint of the logits, (p - e_y) / N, (N, C)."""
         dZ: Array = np.exp(self._log_p)  # p, the softmax
-        dZ[np.arange(len(dZ)), self._y] -= 1  # - e_y, without writing its zeros down
+        dZ[np.arange(len(dZ)), self._y] -= 1  # minus e_y
         return dZ / len(dZ)
 
 

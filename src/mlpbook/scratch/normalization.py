@@ -69,7 +69,8 @@ class Normalization(Layer):
         X_hat = self._X_hat
         along_ones = dX_hat.mean(axis=axis, keepdims=True)
         along_X_hat = (dX_hat * X_hat).mean(axis=axis, keepdims=True)
-        return self._per_s * (dX_hat - along_ones - X_hat * along_X_hat)
+        dX: Array = self._per_s * (dX_hat - along_ones - X_hat * along_X_hat)
+        return dX
 
 
 class BatchNorm(Normalization):

@@ -112,8 +112,9 @@ def fit(
     if validation is not None:
         validation = check_data(model, loss_fn, *validation)
     check_optimizer(model, optimizer)
-    watch = {"validation": validation, "patience": patience, "progress": progress}
-    run = TrainingRun(epochs, batch_size, rng, **watch)
+    run = TrainingRun(
+        epochs, batch_size, rng, validation=validation, patience=patience, progress=progress
+    )
     model.train()
     for _ in run.epochs():
         for batch in batches(len(X), batch_size, rng=rng):
@@ -130,7 +131,7 @@ def fit(
 
 def check_data(model: Sequential, loss_fn: Loss, X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     """Validate inputs and targets for `fit`; return them as arrays of the model's dtype."""
-    dtype = np.result_type(*(model.parameters() or [np.float64]))
+    dtype = np.result_type(*model.parameters()) if model.parameters() else np.dtype(float)
     X = check_matrix(X, "X", model.n_in).astype(dtype, copy=False)
     n_out = model.n_out or X.shape[1]
     if check_array(y, "y").ndim == 1:
