@@ -49,11 +49,10 @@ class MiniTensor:
 
     __radd__, __rmul__ = __add__, __mul__
 
-    def transpose(self) -> MiniTensor:
-        """Exchange rows and columns."""
+    @property
+    def T(self) -> MiniTensor:
+        """Rows and columns exchanged."""
         return MiniTensor(self.data.T, (self, lambda g: g.T))
-
-    T = property(transpose)
 
     def sum(self) -> MiniTensor:
         """Add all entries."""

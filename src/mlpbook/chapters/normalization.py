@@ -65,6 +65,7 @@ STACKS = (
 )
 """What stands around the two linear layers of a block of a deep stack."""
 STACK_RATES = (1e-4, 1e-3, 1e-2)
+"""Learning rates of the deep stacks."""
 STACK_LENGTHS = (20, 60)
 """Epochs after which the errors of deep stacks are noted."""
 

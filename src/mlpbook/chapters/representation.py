@@ -411,6 +411,7 @@ def fit_readout(network: MLP, X: ArrayLike, y: ArrayLike) -> MLP:
     X = check_matrix(X, "X", network.n_in)
     y = check_matrix(y, "y", network.n_out, n_samples=len(X))
     features = network.activations(X)[-2]
+    y = y.astype(features.dtype, copy=False)
     centre = features.mean(axis=0)  # without it, a large mean would spoil the conditioning
     solution, *_ = np.linalg.lstsq(features - centre, y - y.mean(axis=0), rcond=None)
     fitted = deepcopy(network)
