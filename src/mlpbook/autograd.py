@@ -7,9 +7,9 @@ each tensor once and after everything that used it, and adds up what arrives.
 
 The operators, ``T``, ``sum``, ``mean``, ``reshape`` and indexing are NumPy's, so that a formula
 such as ``X @ W.T + b`` runs on NumPy arrays, on these tensors and on PyTorch's without a change.
-Two rules of the house hold for all operations, and none of them has to mention them: a result has
-the dtype of its inputs, and an adjoint has the dtype of its variable and, by summation wherever the
-operation broadcast it, its shape.
+Two rules hold for every operation, so that none has to state them: a result has the dtype of its
+inputs, and an adjoint has the dtype of its variable and, by summation wherever the operation
+broadcast it, its shape.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from mlpbook.scratch.activations import sigmoid, sigmoid_prime, tanh_prime
+from mlpbook.shared import Array
 from mlpbook.shared.validation import check_labels
 
 __all__ = [
@@ -37,7 +39,6 @@ __all__ = [
     "zero_grad",
 ]
 
-Array = NDArray[Any]
 Rule = Callable[[Array], Array]  # the adjoint of a result -> the adjoint of one input
 Axis = int | tuple[int, ...] | None
 
@@ -52,7 +53,7 @@ class Tensor:
     data : array_like
         Shared, not copied, if it is a floating array already; integers and Booleans become float64.
     requires_grad : bool
-        Whether ``backward`` shall store the adjoint in ``grad``.
+        Whether ``backward`` stores the adjoint in ``grad``.
 
     Attributes
     ----------
@@ -96,7 +97,7 @@ class Tensor:
         self.edges: tuple[Edge, ...] = ()
         self.operation = ""
 
-    # What the array says of itself.
+    # Properties of the data.
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -240,18 +241,12 @@ class Tensor:
 
     def tanh(self) -> Tensor:
         """Return the hyperbolic tangent of each entry; the slope keeps its digits far out."""
-
-        def rule(dY: Array) -> Array:
-            t = np.exp(-2 * np.abs(self.data))
-            return np.asarray(dY * (4 * t / (1 + t) ** 2))  # 1 - tanh² is 0 from 19 on
-
-        return record(np.tanh(self.data), "tanh", (self, rule))
+        return record(np.tanh(self.data), "tanh", (self, lambda dY: dY * tanh_prime(self.data)))
 
     def sigmoid(self) -> Tensor:
         """Return the logistic function of each entry, without overflow."""
-        t = np.exp(-np.abs(self.data))
-        y = np.where(self.data >= 0, 1, t) / (1 + t)
-        return record(y, "sigmoid", (self, lambda dY: dY * (t / (1 + t) ** 2)))
+        y = sigmoid(self.data)
+        return record(y, "sigmoid", (self, lambda dY: dY * sigmoid_prime(self.data)))
 
     def relu(self) -> Tensor:
         """Return each entry, or 0 where it is negative; the slope at 0 is 0."""
@@ -340,7 +335,7 @@ class Tensor:
     def backward(self, seed: ArrayLike | None = None) -> None:
         """Add to each leaf's grad its adjoint, given this tensor's."""
         for x, dX in adjoints(self, seed).items():
-            if not x.edges:  # a leaf; its own array, not another's
+            if not x.edges:  # a leaf; a copy, which no other tensor shares
                 x.grad = np.array(dX if x.grad is None else x.grad + dX)
 
 

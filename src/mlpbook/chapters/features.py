@@ -8,12 +8,12 @@ solves for it, and `kernel_ridge` finds the same function from inner products al
 import math
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
 from mlpbook.scratch.activations import relu
+from mlpbook.shared import Array
 from mlpbook.shared.initializers import he_normal
 from mlpbook.shared.validation import (
     check_matrix,
@@ -30,8 +30,6 @@ __all__ = [
     "ridge_readout",
     "separable_labelings",
 ]
-
-Array = NDArray[np.floating[Any]]
 
 
 def exponents(n_in: int, degree: int) -> list[tuple[int, ...]]:

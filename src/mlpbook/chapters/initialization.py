@@ -6,14 +6,15 @@ backward, and of the gradients of the weights; `gain` computes the c that an act
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
 from mlpbook.scratch.activations import Elementwise
 from mlpbook.scratch.layers import Linear
 from mlpbook.scratch.network import Sequential
+from mlpbook.shared import Array
 from mlpbook.shared.initializers import Initializer, normal
 from mlpbook.shared.validation import check_number, check_rng
 
@@ -33,7 +34,6 @@ __all__ = [
     "scaled_normal",
 ]
 
-Array = NDArray[np.floating[Any]]
 
 DEPTHS = (2, 4, 8, 15, 30, 60)
 """Numbers of hidden layers on the map of trainable depths."""

@@ -6,12 +6,11 @@ input's shape. No Jacobian is formed. Batches have their samples in rows.
 `mlpbook.checks.gradient_check` builds the Jacobians against which all of them are tested.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from mlpbook.scratch import losses
+from mlpbook.shared import Array
 
 __all__ = [
     "broadcast",
@@ -25,8 +24,6 @@ __all__ = [
     "softmax",
     "transpose",
 ]
-
-Array = NDArray[Any]
 
 
 def linear(dZ: Array, A: Array, W: Array) -> tuple[Array, Array, Array]:

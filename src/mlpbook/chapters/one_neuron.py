@@ -6,12 +6,12 @@ none. Logistic regression minimizes a smooth loss by gradient descent.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlpbook.scratch.activations import sigmoid, softplus
+from mlpbook.shared import Array
 from mlpbook.shared.validation import (
     check_array,
     check_labels,
@@ -30,8 +30,6 @@ __all__ = [
     "perceptron_pass",
     "signed_distance",
 ]
-
-Array = NDArray[Any]
 
 
 def signed_distance(X: ArrayLike, w: ArrayLike, b: float) -> Array:

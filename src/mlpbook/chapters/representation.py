@@ -14,9 +14,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mlpbook.scratch.activations import Array
 from mlpbook.scratch.layers import Activation, Linear, ReLU, Sigmoid
 from mlpbook.scratch.network import MLP
+from mlpbook.shared import Array
 from mlpbook.shared.validation import (
     check_array,
     check_matrix,

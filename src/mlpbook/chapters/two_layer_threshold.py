@@ -12,16 +12,16 @@ not concave in (u, b), so this module brackets it: a search gives a lower bound,
 upper bound at once, and branch and bound proves any upper bound that is true, given enough cells.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from mlpbook.shared import Array
 from mlpbook.shared.validation import check_matrix, check_number, check_positive_int, check_rng
 
 __all__ = ["Certificate", "prove_below", "threshold_lower", "threshold_upper"]
 
-Array = NDArray[Any]
 _AT_ONCE = 2000  # cells that are bounded together
 _STEPS = 60  # descent steps on each cell's bound; fewer are as valid, only looser
 

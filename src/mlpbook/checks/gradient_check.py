@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mlpbook.shared import Array
 from mlpbook.shared.validation import check_array, check_number
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "numerical_gradient",
 ]
 
-Array = NDArray[Any]
 CUBE_ROOT_EPS = float(np.finfo(np.float64).eps) ** (1 / 3)
 
 

@@ -256,7 +256,8 @@ class Sigmoid(Activation):
 
     def backward(self, dZ: Array) -> Array:
         """Multiply the adjoint dZ by the slope at the last output, entry by entry."""
-        return dZ * self._A * (1 - self._A)
+        slope: Array = self._A * (1 - self._A)
+        return dZ * slope
 
 
 class Tanh(Activation):

@@ -6,11 +6,11 @@ input. The formulas are derived in the chapter on signals at initialization.
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
+from mlpbook.shared import Array
 from mlpbook.shared.validation import check_number, check_positive_int, check_rng
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "zeros",
 ]
 
-Array = NDArray[Any]
 Initializer = Callable[..., Array]
 """What draws weights: ``initializer(n_out, n_in, rng=)`` returns an array (n_out, n_in)."""
 
