@@ -42,7 +42,7 @@ def apply(x: float, scale: object = print) -> float:
 def test_the_page_of_the_package_is_read_from_its_source(book) -> None:
     book.write("src/mlpbook/__init__.py", INIT)
     book.write("src/mlpbook/layer.py", LAYER)
-    book.append("src/mlpbook/data/toys.py", "\n\n__all__ = []\n")
+    book.append("src/mlpbook/data/__init__.py", "\n\n__all__ = []\n")
     book.append("book/second.md", "\n## The package\n\n```{api-reference}\n```\n")
     result = book.build()
     assert result.code == 0, result.text

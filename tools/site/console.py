@@ -13,7 +13,7 @@ from types import TracebackType
 
 from docutils import nodes
 from sphinx.application import Sphinx
-from sphinx.errors import SphinxError
+from sphinx.errors import ExtensionError, SphinxError
 from sphinx.util import logging
 from sphinx.util.console import color_terminal
 
@@ -62,8 +62,12 @@ def say(what: str, docname: str, seconds: float) -> None:
 def end_shortly(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    """End a failed build without a traceback that repeats what is printed already."""
-    if isinstance(error.__cause__, SphinxError):
+    """End a failed build without a traceback that repeats what is printed already.
+
+    An exception that no extension foresaw (`ExtensionError`) keeps its traceback.
+    """
+    cause = error.__cause__
+    if isinstance(cause, SphinxError) and not isinstance(cause, ExtensionError):
         print(error, file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, trace)

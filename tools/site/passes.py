@@ -79,6 +79,7 @@ class Passes:
             path.write_text(html, encoding="utf-8")
         for step in ON_THE_SITE:
             step(app, self.written)
+        progress([])
         logger.info("wrote %d pages", len(self.written))
 
 

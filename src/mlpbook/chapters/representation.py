@@ -266,7 +266,7 @@ def square_network(coefficients: ArrayLike) -> MLP:
 def linear_pieces(network: MLP, low: float, high: float) -> tuple[list[Fraction], list[Fraction]]:
     """Return the knots of a ReLU network of one input, and its values there, without rounding.
 
-    Between two neighbouring knots the network is affine, and at every inner knot its slope
+    Between two neighboring knots the network is affine, and at every inner knot its slope
     changes; so ``len(knots) - 1`` is the number of linear pieces. Layer by layer, every
     interval on which all pre-activations are affine is cut where one of them changes its sign.
     The arithmetic is that of fractions (a float is one), so the count is a fact and not an
