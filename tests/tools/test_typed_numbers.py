@@ -13,10 +13,9 @@ from tools.words.typed_numbers import (
     EXCEPTIONS,
     Allowed,
     Finding,
-    blocks,
-    cell_strings,
     read_exceptions,
     typed,
+    typed_on,
 )
 
 SETTINGS = {
@@ -52,8 +51,20 @@ class Cell(Directive):
         return [code]
 
 
+class Pasted(Directive):
+    """What MyST-NB makes of ``{glue:md}``: the parsed text, at the directive's own line."""
+
+    required_arguments = 1
+
+    def run(self):
+        paragraph = nodes.paragraph("", "It falls to 0.25.")
+        paragraph.line = self.lineno
+        return [paragraph]
+
+
 @pytest.fixture(autouse=True)
 def roles_of_the_book():
+    directives.register_directive("glue:md", Pasted)
     roles.register_local_role("glue:text", glued)
     roles.register_local_role("ref", reference("std"))
     roles.register_local_role("doc", reference("std"))
@@ -63,8 +74,9 @@ def roles_of_the_book():
 
 
 def numbers(text):
-    tree = publish_doctree(f"# A page\n\n{text}", parser=Parser(), settings_overrides=SETTINGS)
-    return [finding.number for finding in [*typed(blocks(tree)), *typed(cell_strings(text))]]
+    source = f"# A page\n\n{text}"
+    tree = publish_doctree(source, parser=Parser(), settings_overrides=SETTINGS)
+    return [finding.number for finding in typed_on(tree, source)]
 
 
 def cell(code, header=""):
@@ -140,6 +152,10 @@ def test_a_typed_number_is_found(text, number):
 )
 def test_what_is_glued_or_mathematics_or_code_or_cited_is_left_alone(text):
     assert numbers(text) == (["0.07"] if "code-cell" in text else [])  # the caption's
+
+
+def test_what_a_cell_pasted_as_a_block_is_left_alone_and_its_neighbors_are_not():
+    assert numbers("```{glue:md} a\n```\n\nA rate of 0.5.\n\n```{glue:md} b\n```\n") == ["0.5"]
 
 
 def test_a_sentence_that_only_follows_a_citation_is_searched():

@@ -46,6 +46,7 @@ NUMBER = re.compile(
 CITED, NO_TEXT = "\ue000", "\ue001"  # where a citation stands, and where something is no text
 SENTENCE_END = re.compile(r"[.!?][\"”’)]*\s+(?=[\"“(A-Z0-9\ue000\ue001])")
 ADDRESS = re.compile(r"\bhttps?://\S+")
+PASTED = re.compile(r"\s*(?:`{3,}|:{3,})\{glue:md\}")  # its text comes from a cell
 SHOWN = {"alt", "table"}  # arguments of plots.show
 
 logger = logging.getLogger(__name__)
@@ -194,12 +195,19 @@ def read_exceptions(path: Path = EXCEPTIONS) -> list[Allowed]:
     return exceptions
 
 
+def typed_on(doctree: nodes.document, source: str) -> Iterator[Finding]:
+    """Yield the typed numbers of a page; what ``{glue:md}`` pasted is looked for in its cell."""
+    pasted = {n for n, line in enumerate(source.splitlines(), start=1) if PASTED.match(line)}
+    yield from (finding for finding in typed(blocks(doctree)) if finding.line not in pasted)
+    yield from typed(cell_strings(source))
+
+
 def check_page(app: Sphinx, doctree: nodes.document) -> None:
     """Report the typed numbers of a page that is being read."""
     env = app.env
     source = source_of(env, env.docname)
     exceptions, used = read_exceptions(), set()
-    for finding in [*typed(blocks(doctree)), *typed(cell_strings(source))]:
+    for finding in typed_on(doctree, source):
         fitting = [e for e in exceptions if e.fits(f"{env.docname}.md", finding)]
         used |= set(fitting)
         if not fitting:
