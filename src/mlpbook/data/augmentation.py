@@ -191,7 +191,7 @@ def affine_positions(matrices: ArrayLike, height: int, width: int) -> Array:
     pixels = np.indices((height, width)).reshape(2, -1) - centre[:, None]
     pixels = np.vstack([pixels, np.ones(height * width)]).astype(matrices.dtype)  # for the shift
     moved = matrices.reshape(-1, 3) @ pixels  # one product for all, (2 n, height * width)
-    return moved.reshape(-1, 2, height, width) + centre[:, None, None]
+    return np.asarray(moved.reshape(-1, 2, height, width) + centre[:, None, None])
 
 
 def elastic_displacements(
