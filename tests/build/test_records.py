@@ -71,6 +71,27 @@ def test_a_new_record_runs_the_pages_that_read_it_and_no_others(recorded) -> Non
     assert "executed first" not in result.text
 
 
+def test_a_script_runs_the_pages_that_name_it_and_no_others(book) -> None:
+    book.append("book/second.md", SCRIPT_CELL)
+    for value in (1, 2):
+        book.write("book/scripts/number.py", f"print('number', {value})\n")
+        result = book.build()
+        assert result.code == 0, result.text
+        assert f"number {value}" in book.page("second")
+        assert "executed second" in result.text
+        assert "executed first" not in result.text
+
+
+SCRIPT_CELL = """
+```{code-cell} ipython3
+import pathlib
+
+name = "number"
+eval(compile(pathlib.Path(f"scripts/{name}.py").read_text(), name, "single"))
+```
+"""
+
+
 def test_a_record_that_a_module_reads_belongs_to_the_pages_that_reach_it(book) -> None:
     book.write("src/bookkit/records/timing.py", MODULE)
     book.append("book/second.md", MODULE_CELL)

@@ -33,7 +33,7 @@ from bookkit.records.dependencies import Modules  # noqa: E402
 
 PACKAGE = "mlpbook"
 OURS = rf"(?:{PACKAGE}|bookkit)"
-RECORDS = "records"
+NAMED = {"records", "scripts"}  # folders whose files belong to the pages that name them
 
 # Threads are fixed because sums taken in another order round differently.
 CONDITIONS = {
@@ -259,17 +259,17 @@ class Dependencies:
 
     @cached_property
     def recorded(self) -> dict[Path, str]:
-        """Results kept beside the pages, which any page may read, with their digests."""
+        """Results and scripts kept beside the pages, with their digests."""
         suffixes = {".json", ".csv", ".npz", ".npy", ".py"}
         found = [path for path in sorted(self.book.rglob("*")) if path.suffix in suffixes]
         return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
 
-    def records(self, code: str) -> list[Path]:
-        """Return the records that some cells name, or a module that they can reach."""
+    def named(self, code: str) -> list[Path]:
+        """Return the records and scripts that some cells name, or a module that they can reach."""
         words = set(re.findall(r"""["'](\w+)["']""", code))
         for name in self.package.reachable_by(code):
             words |= self.package.records_of(name)
-        return [p for p in self.recorded if p.parent.name == RECORDS and p.stem in words]
+        return [p for p in self.recorded if p.parent.name in NAMED and p.stem in words]
 
     def page_key(self, text: str) -> str:
         """Return a digest of what a page depends on, besides its own cells."""
@@ -277,7 +277,7 @@ class Dependencies:
         package = self.package
         modules = [(name, package.digests[name]) for name in sorted(package.reachable_by(code))]
         others = [(str(p.relative_to(package.source)), p.read_bytes()) for p in package.other_files]
-        read = [p for p in self.recorded if p.parent.name != RECORDS] + self.records(code)
+        read = [p for p in self.recorded if p.parent.name not in NAMED] + self.named(code)
         files = [(str(path.relative_to(self.book)), self.recorded[path]) for path in read]
         digits = ""
         if package.uses_mnist(code):

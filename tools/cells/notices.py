@@ -39,7 +39,8 @@ def stale_records(app: Sphinx, docname: str) -> tuple[Stale, ...]:
     """Name the records that a page reads and whose code has changed."""
     dependencies = dependencies_of(app)
     stale = []
-    for path in dependencies.records(cells_of(source_of(app.env, docname))):
+    named = dependencies.named(cells_of(source_of(app.env, docname)))
+    for path in [path for path in named if path.suffix == ".json"]:
         record = json.loads(path.read_text(encoding="utf-8"))
         modules = record.get("modules") or [record["module"]]
         if dependencies.package.digest(*modules, without=(MACHINERY,)) != record["digest"]:

@@ -11,7 +11,6 @@ few lines of script and style that stand in the page; styles of single elements 
 
 import base64
 import hashlib
-import json
 import re
 import shutil
 from collections.abc import Iterable, Iterator
@@ -126,37 +125,24 @@ def tight(tokens: Iterable[Node]) -> str:
     return "".join(kept).strip()
 
 
-def resolve(tokens: list[Node], folder: str) -> list[Node]:
-    """Make the addresses of files relative to the bundle, which lies at the top of _static."""
-    for token in tokens:
-        target = token
-        if token.type == "function" and token.lower_name == "url" and token.arguments:
-            target = token.arguments[0]
-        if target.type in {"url", "string"} and (target.type == "url" or target is not token):
-            address = target.value
-            if not re.match(r"[a-z]+:|//|#", address):
-                address = normpath(f"{folder}/{address}") if folder else normpath(address)
-            text = json.dumps(address)
-            target.representation = f"url({text})" if target is token else text
-        for inner in ("content", "arguments"):
-            resolve(getattr(token, inner, None) or [], folder)
-    return tokens
+# An address of a file; not one of data, of a place in a drawing, or of another host.
+FILE_ADDRESS = re.compile(r"""url\(\s*(["']?)(?![a-z]+:|//|#|%23)([^"')]+)\1\s*\)""")
 
 
 def rules_of(path: Path, static: Path) -> list[Node]:
     """Read a style sheet, and those that it imports."""
-    css = path.read_text(encoding="utf-8")
     folder = path.parent.relative_to(static).as_posix()
+    css = FILE_ADDRESS.sub(  # the bundle lies at the top of _static
+        lambda match: f'url("{normpath(f"{folder}/{match[2]}")}")', path.read_text(encoding="utf-8")
+    )
     rules = []
     for rule in tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True):
         if rule.type == "error":
             raise CannotDeliver(f"{path.name} cannot be read: {rule.message}")
         if rule.type == "at-rule" and rule.lower_at_keyword == "import":
-            name = next(token.value for token in rule.prelude if token.type in {"string", "url"})
+            name = next(token.value for token in rule.prelude if token.type == "string")
             rules += rules_of((path.parent / name).resolve(), static)
         else:
-            resolve(rule.prelude, folder)
-            resolve(rule.content or [], folder)
             rules.append(rule)
     return rules
 
