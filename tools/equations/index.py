@@ -136,10 +136,18 @@ def may_be_unlabelled(node: nodes.Node) -> bool:
     while node is not None:
         name = type(node).__name__
         kind = " ".join(node.get("classes", [])) if isinstance(node, nodes.Element) else ""
-        if any(word in f"{name} {kind}" for word in UNLABELLED):
+        if any(word in f"{name} {kind}" for word in UNLABELLED) or is_folded_proof(node):
             return True
         node = node.parent
     return False
+
+
+def is_folded_proof(node: nodes.Node) -> bool:
+    """Say whether a node is a dropdown whose title begins with "Proof"."""
+    if not isinstance(node, nodes.Element) or node.get("design_component") != "dropdown":
+        return False
+    title = next(iter(node.findall(nodes.rubric)), None)
+    return title is not None and title.astext().startswith("Proof")
 
 
 def collect(app: Sphinx, doctree: nodes.document) -> None:

@@ -45,6 +45,8 @@ NUMBER = re.compile(
 )
 CITED, NO_TEXT = "\ue000", "\ue001"  # where a citation stands, and where something is no text
 SENTENCE_END = re.compile(r"[.!?][\"”’)]*\s+(?=[\"“(A-Z0-9\ue000\ue001])")
+CITE = re.compile(r"\{cite:\w+\}`[^`]*`")
+MARKUP = re.compile(r"\$[^$]*\$|(?<!\})`[^`]*`")  # in strings of Markdown
 ADDRESS = re.compile(r"\bhttps?://\S+")
 PASTED = re.compile(r"\s*(?:`{3,}|:{3,})\{glue:md\}")  # its text comes from a cell
 SHOWN = {"alt", "table"}  # arguments of plots.show
@@ -106,7 +108,7 @@ def blocks(tree: nodes.Element) -> Iterator[tuple[str, int]]:
         inside_block = isinstance(node, nodes.Inline | nodes.FixedTextElement | nodes.Invisible)
         if inside_block or isinstance(node, nodes.math_block):
             continue
-        if not isinstance(node, nodes.caption) and in_cell(node):
+        if in_docstring(node) or (in_cell(node) and not isinstance(node, nodes.caption)):
             continue
         line = next((n.line for n in [node, *parents(node)] if n.line), 0)
         yield " ".join(ADDRESS.sub(NO_TEXT, text_of(node)).split()), line
@@ -122,6 +124,11 @@ def parents(node: nodes.Node) -> Iterator[nodes.Element]:
 def in_cell(node: nodes.Node) -> bool:
     """Say whether a node is a cell's code or output."""
     return any("nb_element" in parent.attributes for parent in parents(node))
+
+
+def in_docstring(node: nodes.Node) -> bool:
+    """Say whether a node belongs to the reference of the package, whose text is code's."""
+    return any("docstring" in parent.get("classes", []) for parent in parents(node))
 
 
 def strings_for_readers(code: str) -> Iterator[tuple[str, int]]:
@@ -156,7 +163,7 @@ def strings_for_readers(code: str) -> Iterator[tuple[str, int]]:
             words = token.string
             if "f" in words[: words.index(words[-1])].lower():
                 words = re.sub(r"\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}", NO_TEXT, words)
-            yield words, token.start[0]
+            yield CITE.sub(CITED, MARKUP.sub(NO_TEXT, words)), token.start[0]
 
 
 def cell_strings(source: str) -> Iterator[tuple[str, int]]:
