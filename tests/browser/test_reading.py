@@ -57,7 +57,7 @@ def test_readers_who_want_no_motion_get_none(new_context):
 
 
 def test_margin_notes_stand_in_the_margin_and_fold_in_on_a_phone(page):
-    page.goto(NEURON)
+    page.goto("part2-learning/backprop.html")
     note = page.locator("article aside.margin").first
     column = page.locator("article p").first
     beside, text = note.bounding_box(), column.bounding_box()

@@ -261,11 +261,11 @@ def travels(node: nodes.Node) -> bool:
 
 
 # A formula wider than a phone's column scrolls inside itself and is reachable by keyboard.
-PHONE_WIDTH = 40.0  # ex
+PHONE_WIDTH = 33.0  # ex: in a box or a list on a phone
 
 
 def is_wide(formula: str) -> bool:
-    """Say whether a formula is wider than a phone's column."""
+    """Say whether a formula may be wider than a phone's column."""
     width = re.search(r' width="([\d.]+)ex"', formula)
     return width is not None and float(width[1]) > PHONE_WIDTH
 
