@@ -48,6 +48,12 @@ def test_the_two_halves_never_import_each_other(path):
     assert other is None or not any(name.startswith(other) for name in imports(path))
 
 
+@pytest.mark.parametrize("path", MODULES, ids=id_of)
+def test_what_is_taught_never_imports_what_the_book_is_made_with(path):
+    roots = {name.split(".")[0] for name in imports(path)}
+    assert not roots & {"bookkit", "experiments", "benchmarks", "tools"}
+
+
 def test_scratch_loads_numpy_and_nothing_heavy():
     modules = [f"mlpbook.scratch.{p.stem}" for p in PACKAGE.glob("scratch/*.py")]
     heavy = "{'torch', 'matplotlib', 'scipy', 'sklearn', 'tqdm', 'pooch'}"
