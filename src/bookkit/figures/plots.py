@@ -11,6 +11,9 @@ marker, curves by line style. Only this module and `diagrams` know matplotlib.
 """
 
 import io
+import math
+import textwrap
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -24,8 +27,9 @@ from matplotlib.text import Annotation, Text
 from numpy.typing import ArrayLike, NDArray
 
 from bookkit.figures.diagrams import flow_diagram, network_diagram
+from bookkit.figures.panels import extent, panels
 from bookkit.figures.style import LINESTYLES, MARKERS, subplots
-from bookkit.figures.svg import COLORS, CYCLE, Picture, picture
+from bookkit.figures.svg import COLORS, CYCLE, PHONE_WIDTH, Picture, picture
 
 __all__ = [
     "COLORS",
@@ -48,6 +52,7 @@ __all__ = [
 Array = NDArray[Any]
 Score = Callable[[Array], Array]
 
+_MARGIN = 2.0  # points that a drawing for a phone may reach over its edge
 _GRID_POINTS = 161  # a side; contour lines interpolate between them
 
 
@@ -83,11 +88,48 @@ def show(
     >>> show(fig, alt="A line rises.", data={"x": [0, 1], "y": [2, 3]})
     A line rises.
     """
+    whole = _svg(fig)
+    rows = panels(fig)
+    widest = max((box[2] - box[0] for row in rows for box in row), default=0.0)
+    narrow = None
+    if widest > PHONE_WIDTH and all(len(row) == 1 for row in rows) and _narrow(fig):
+        narrow = _svg(fig)
+    plt.close(fig)
+    return picture(whole, alt=alt, data=data, table=table, rows=rows, narrow=narrow)
+
+
+def _svg(fig: Figure) -> str:
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "mlpbook"}):
         fig.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    plt.close(fig)
-    return picture(buffer.getvalue(), alt=alt, data=data, table=table)
+    return buffer.getvalue()
+
+
+def _narrow(fig: Figure) -> bool:
+    """Lay a figure out anew for a phone, and return whether everything still fits into it."""
+    if not all(ax.axison for ax in fig.axes):  # a diagram: its parts have fixed places
+        return False
+    width, height = PHONE_WIDTH / 72, fig.get_figheight()
+    fig.set_size_inches(width, height)
+    for ax in fig.axes:
+        _break(ax.xaxis.label, width * fig.dpi)
+        _break(ax.yaxis.label, height * fig.dpi)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # no room is left for the axes
+        try:
+            left, _, right, _ = extent(fig)
+        except UserWarning:
+            return False
+    return left >= -_MARGIN and right <= PHONE_WIDTH + _MARGIN
+
+
+def _break(label: Text, pixels: float) -> None:
+    """Break a label that is longer than the figure into lines."""
+    box = label.get_window_extent()
+    share = max(box.width, box.height) / (0.9 * pixels)
+    if share > 1 and "\n" not in label.get_text() and "$" not in label.get_text():
+        text = label.get_text()
+        label.set_text(textwrap.fill(text, math.ceil(len(text) / math.ceil(share)) + 2))
 
 
 def halo(text: Text) -> Text:
