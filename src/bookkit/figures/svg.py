@@ -215,7 +215,8 @@ def _style(width: float) -> str:
     pixels = round(width * _PIXELS_PER_POINT)
     return (
         f"width: {pixels}px; max-width: min(100%, {pixels}px); height: auto; "
-        f"fill: {_variable('ink')}; stroke-linejoin: round; font-family: var(--fig-font, system-ui, sans-serif)"
+        f"fill: {_variable('ink')}; stroke-linejoin: round; "
+        "font-family: var(--fig-font, system-ui, sans-serif)"
     )
 
 
