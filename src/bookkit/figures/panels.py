@@ -6,9 +6,13 @@ then each row between its columns, and never through a panel's labels, titles or
 """
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch
+from matplotlib.text import Text
 
 __all__ = ["extent", "panels"]
 
@@ -16,6 +20,7 @@ Box = tuple[float, float, float, float]
 """Left, top, right and bottom, in points from the figure's upper left corner."""
 
 _POINTS_PER_INCH = 72
+_LINE = 282.0  # points that a piece of a diagram may be wide: 0.8 times that on a phone
 
 
 def panels(fig: Figure) -> list[list[Box]]:
@@ -42,7 +47,9 @@ def panels(fig: Figure) -> list[list[Box]]:
     """
     fig.draw_without_rendering()
     width, height = (_POINTS_PER_INCH * inches for inches in fig.get_size_inches())
-    boxes = _boxes(fig, height)
+    if len(fig.axes) == 1 and not fig.axes[0].axison:
+        return _lines(fig, width, height)
+    boxes = _boxes(fig.get_children()[1:], fig)
     rows = []
     edges = _cuts([(box[1], box[3]) for box in boxes], height)
     for top, bottom in itertools.pairwise(edges):
@@ -64,17 +71,17 @@ def extent(fig: Figure) -> Box:
     True
     """
     fig.draw_without_rendering()
-    box, *others = _boxes(fig, _POINTS_PER_INCH * fig.get_figheight())
+    box, *others = _boxes(fig.get_children()[1:], fig)
     for other in others:
         box = _union(box, other)
     return box
 
 
-def _boxes(fig: Figure, height: float) -> list[Box]:
-    """Return what each panel covers, and each text, legend or line of the figure's own."""
-    scale = _POINTS_PER_INCH / fig.dpi
+def _boxes(artists: Iterable[Artist], fig: Figure) -> list[Box]:
+    """Return what each artist covers, in points; nothing for one that is not drawn."""
+    scale, height = _POINTS_PER_INCH / fig.dpi, _POINTS_PER_INCH * fig.get_figheight()
     boxes: list[Box] = []
-    for artist in [*fig.axes, *fig.texts, *fig.legends, *fig.lines, *fig.patches, *fig.artists]:
+    for artist in artists:
         covered = artist.get_tightbbox() if artist.get_visible() else None
         if covered is None or max(covered.width, covered.height) <= 0:
             continue
@@ -84,6 +91,32 @@ def _boxes(fig: Figure, height: float) -> list[Box]:
             box = _union(boxes.pop(), box)
         boxes.append(box)
     return boxes
+
+
+def _lines(fig: Figure, width: float, height: float) -> list[list[Box]]:
+    """Return the windows of a diagram, which breaks like a line of text: only arrows are cut.
+
+    Where its boxes and words leave no room for a cut, the diagram stays whole.
+    """
+    ax = fig.axes[0]
+    solid = [image.get_window_extent() for image in ax.images]
+    solid += [
+        patch.get_window_extent() for patch in ax.patches if not isinstance(patch, FancyArrowPatch)
+    ]
+    for text in ax.texts:
+        if text.get_text():  # an arrow is an annotation without words
+            solid.append(Text.get_window_extent(text))
+            if (frame := text.get_bbox_patch()) is not None:
+                solid.append(frame.get_window_extent())
+    scale = _POINTS_PER_INCH / fig.dpi
+    edges = _cuts([(scale * box.x0, scale * box.x1) for box in solid], width)
+    taken = [0.0]
+    for edge, following in itertools.pairwise([*edges[1:], math.inf]):
+        if following - taken[-1] > _LINE and edge > taken[-1]:
+            taken.append(edge)
+    if max(b - a for a, b in itertools.pairwise(taken)) > _LINE:
+        return [[(0.0, 0.0, width, height)]]
+    return [[(a, 0.0, b, height)] for a, b in itertools.pairwise(taken)]
 
 
 def _union(a: Box, b: Box) -> Box:

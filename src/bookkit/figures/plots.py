@@ -11,6 +11,7 @@ marker, curves by line style. Only this module and `diagrams` know matplotlib.
 """
 
 import io
+import itertools
 import math
 import textwrap
 import warnings
@@ -24,6 +25,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation, Text
+from matplotlib.ticker import NullFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from bookkit.figures.diagrams import flow_diagram, network_diagram
@@ -88,11 +90,12 @@ def show(
     >>> show(fig, alt="A line rises.", data={"x": [0, 1], "y": [2, 3]})
     A line rises.
     """
+    hidden = _thin(fig)
     whole = _svg(fig)
     rows = panels(fig)
     widest = max((box[2] - box[0] for row in rows for box in row), default=0.0)
     narrow = None
-    if widest > PHONE_WIDTH and all(len(row) == 1 for row in rows) and _narrow(fig):
+    if widest > PHONE_WIDTH and all(len(row) == 1 for row in rows) and _narrow(fig, hidden):
         narrow = _svg(fig)
     plt.close(fig)
     return picture(whole, alt=alt, data=data, table=table, rows=rows, narrow=narrow)
@@ -105,22 +108,60 @@ def _svg(fig: Figure) -> str:
     return buffer.getvalue()
 
 
-def _narrow(fig: Figure) -> bool:
+def _narrow(fig: Figure, hidden: Sequence[Text]) -> bool:
     """Lay a figure out anew for a phone, and return whether everything still fits into it."""
     if not all(ax.axison for ax in fig.axes):  # a diagram: its parts have fixed places
         return False
     width, height = PHONE_WIDTH / 72, fig.get_figheight()
     fig.set_size_inches(width, height)
+    for text in hidden:
+        text.set_visible(True)
     for ax in fig.axes:
         _break(ax.xaxis.label, width * fig.dpi)
         _break(ax.yaxis.label, height * fig.dpi)
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # no room is left for the axes
         try:
+            _thin(fig)
             left, _, right, _ = extent(fig)
         except UserWarning:
             return False
     return left >= -_MARGIN and right <= PHONE_WIDTH + _MARGIN
+
+
+def _thin(fig: Figure) -> list[Text]:
+    """Hide the numbers of every other tick below axes where they touch; return what is hidden."""
+    fig.draw_without_rendering()
+    hidden: list[Text] = []
+    for ax in fig.axes:
+        if ax.name == "3d" or not _touch(ax):
+            continue
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        fig.draw_without_rendering()
+        if _touch(ax):
+            hidden += _numbers(ax)[1::2]
+    for text in hidden:
+        text.set_visible(False)
+    return hidden
+
+
+def _touch(ax: Axes) -> bool:
+    """Whether two numbers below the axes touch."""
+    boxes = [text.get_window_extent().intervalx for text in _numbers(ax)]
+    return any(left[1] > right[0] for left, right in itertools.pairwise(boxes))
+
+
+def _numbers(ax: Axes) -> list[Text]:
+    """Return the visible numbers below the axes, from the left."""
+    inside = sorted(ax.get_xlim())
+    texts = [
+        tick.label1
+        for tick in [*ax.xaxis.get_major_ticks(), *ax.xaxis.get_minor_ticks()]
+        if inside[0] <= tick.get_loc() <= inside[1]
+        and tick.label1.get_visible()
+        and tick.label1.get_text()
+    ]
+    return sorted(texts, key=lambda text: float(text.get_window_extent().x0))
 
 
 def _break(label: Text, pixels: float) -> None:
