@@ -56,8 +56,8 @@ def test_successive_halving_trains_the_better_half_twice_as_long():
 
     rounds = list(successive_halving(train, range(8), epochs=2))
     assert [len(r) for r in rounds] == [8, 4, 2, 1]
-    assert [c for _, c in rounds[1]] == [3, 4, 2, 5]
-    assert rounds[-1][0] == (pytest.approx(0.2), 3)
+    assert [c for c, _ in rounds[1]] == [3, 4, 2, 5]
+    assert rounds[-1][0] == (3, pytest.approx(0.2))
     assert sum(epochs for _, epochs in trained) == 4 * 16  # each round costs the same
     assert trained[-1] == (3, 16)
 

@@ -92,7 +92,7 @@ def successive_halving(
     train: Callable[[Any, int], tuple[Any, float]],
     candidates: Sequence[Any],
     epochs: int = 1,
-) -> Iterator[list[tuple[float, Any]]]:
+) -> Iterator[list[tuple[Any, float]]]:
     """Train many candidates briefly, keep the better half, train it longer.
 
     Parameters
@@ -107,7 +107,7 @@ def successive_halving(
 
     Yields
     ------
-    list of (validation error, candidate), best first: one list per round.
+    list of (candidate, validation error), best first: one list per round.
 
     Examples
     --------
@@ -117,9 +117,10 @@ def successive_halving(
     """
     while candidates:
         results = [train(candidate, epochs) for candidate in candidates]
-        ranking = sorted(((error, c) for c, error in results), key=lambda r: r[0])
+        ranking = sorted(results, key=lambda result: result[1])
         yield ranking
-        candidates = [c for _, c in ranking[: len(ranking) // 2]]
+        best = ranking[: len(ranking) // 2]
+        candidates = [candidate for candidate, _ in best]
         epochs *= 2
 
 
