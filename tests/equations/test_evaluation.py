@@ -135,15 +135,6 @@ def test_probability_that_one_of_m_draws_is_good(agree):
     assert stats.binom.sf(0, 58, 0.05) < 0.95 <= stats.binom.sf(0, 59, 0.05)
 
 
-@pytest.mark.equation("eq-evaluation-log", tolerance=1e-12)
-def test_expected_log_score_is_entropy_plus_divergence(agree, rng):
-    """Both sides on random distributions; the expectation is larger for every other p."""
-    for _ in range(20):
-        p, q = rng.dirichlet(np.ones(4), size=2)
-        agree(-(q @ np.log(p)), stats.entropy(q) + stats.entropy(q, p))
-        assert -(q @ np.log(p)) > -(q @ np.log(q))
-
-
 @pytest.mark.equation("eq-evaluation-brier", tolerance=1e-12)
 def test_expected_brier_score_is_a_squared_distance_and_a_constant(agree, rng):
     """The sum over classes against the printed right side; larger for every other p."""

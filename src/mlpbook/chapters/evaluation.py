@@ -38,7 +38,7 @@ def mcnemar(b: int, c: int) -> float:
     """
     n, fewer = b + c, min(b, c)
     tail = sum(math.comb(n, k) for k in range(fewer + 1)) / 2**n
-    return min(1.0, 2 * tail)
+    return float(min(1.0, 2 * tail))
 
 
 def coverage(interval: Callable[[int, int], tuple[float, float]], p: float, n: int) -> float:
@@ -155,7 +155,8 @@ def temper(logits: ArrayLike, temperature: float) -> Array:
     """
     Z = np.asarray(logits, dtype=np.float64) / temperature
     E = np.exp(Z - Z.max(axis=1, keepdims=True))
-    return E / E.sum(axis=1, keepdims=True)
+    P: Array = E / E.sum(axis=1, keepdims=True)
+    return P
 
 
 def reliability(P: ArrayLike, y: ArrayLike, edges: ArrayLike) -> list[tuple[float, int, int]]:
