@@ -206,7 +206,10 @@ class Periodic(Layer):
         self._X = X
         angle = 2 * np.pi * X[:, None] * self.c  # (N, M, D)
         self._sin, self._cos = np.sin(angle), np.cos(angle)
-        return np.concatenate([self._sin, self._cos], axis=1).reshape(len(X), -1)
+        return np.concatenate(
+            [self._sin, self._cos],
+            axis=1,
+        ).reshape(len(X), -1)
 
     def backward(self, dZ: Array) -> Array:
         """Set dc (M, D); return dX (N, D), from dZ (N, 2 M D)."""
@@ -285,13 +288,13 @@ class EnsembleLinear(Layer):
         self.B = np.zeros((k, n_out), dtype=dtype)
 
     def forward(self, X: Array) -> Array:
-        """Return (N, k, n_out) for X (N, k, n_in), or (N, 1, n_in) for one input to all."""
+        """Return (N, k, n_out) for X (N, k, n_in) or (N, 1, n_in)."""
         self._X = X
         self._Z = (X * self.R) @ self.W.T
         return self._Z * self.S + self.B
 
     def backward(self, dZ: Array) -> Array:
-        """Set dB, dS, dW, dR; return dX in the shape of X, from dZ (N, k, n_out)."""
+        """Set dB, dS, dW, dR; return dX like X, from dZ (N, k, n_out)."""
         self.dB, self.dS = dZ.sum(axis=0), (dZ * self._Z).sum(axis=0)
         dA = dZ * self.S
         self.dW = np.tensordot(dA, self._X * self.R, axes=([0, 1], [0, 1]))

@@ -29,9 +29,9 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):  # type: ignore[m
     Examples
     --------
     >>> PiecewiseLinearEncoder(n_bins=2).fit_transform([[0.0], [1.0], [3.0]])
-    array([[0. , 0. , 0. ],
-           [1. , 1. , 0. ],
-           [3. , 1. , 1. ]])
+    array([[0., 0., 0.],
+           [1., 1., 0.],
+           [3., 1., 1.]])
     """
 
     def __init__(self, n_bins: int = 32) -> None:

@@ -109,8 +109,15 @@ class EnsembleLinear(nn.Module):
         return (X * self.R) @ self.W.T * self.S + self.B
 
 
-def ensemble(n_in: int, width: int, depth: int, *, k: int, rng: np.random.Generator) -> Sequential:
-    """Return k MLPs that share weights: one column in, (N, n_in), k predictions out, (N, k).
+def ensemble(
+    n_in: int,
+    width: int,
+    depth: int,
+    *,
+    k: int,
+    rng: np.random.Generator,
+) -> Sequential:
+    """Return k MLPs that share weights: rows (N, n_in) in, k predictions (N, k) out.
 
     Trained against the target repeated k times, the mean squared error is the mean of the
     members' errors: each member learns for itself.
@@ -121,9 +128,18 @@ def ensemble(n_in: int, width: int, depth: int, *, k: int, rng: np.random.Genera
     >>> model(torch.ones(5, 3)).shape
     torch.Size([5, 4])
     """
-    layers: list[nn.Module] = [nn.Unflatten(1, (1, n_in))]  # (N, 1, n_in): all get the same
+    layers: list[nn.Module] = [nn.Unflatten(1, (1, n_in))]  # (N, 1, n_in)
     sizes = [n_in, *[width] * depth]
     for i in range(depth):
-        layers += [EnsembleLinear(sizes[i], sizes[i + 1], k=k, rng=rng, first=i == 0), nn.ReLU()]
+        layers += [
+            EnsembleLinear(
+                sizes[i],
+                sizes[i + 1],
+                k=k,
+                rng=rng,
+                first=i == 0,
+            ),
+            nn.ReLU(),
+        ]
     layers += [EnsembleLinear(width, 1, k=k, rng=rng), nn.Flatten(1)]
     return Sequential(layers)
