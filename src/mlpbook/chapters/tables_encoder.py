@@ -39,8 +39,8 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):  # type: ignore[m
 
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Find the edges from the rows of X, the training rows."""
-        X = validate_data(self, X, dtype=np.float64)
-        self.edges_ = [quantile_edges(x, self.n_bins) for x in X.T]
+        columns = validate_data(self, X, dtype=np.float64).T
+        self.edges_ = [quantile_edges(x, self.n_bins) for x in columns]
         return self
 
     def transform(self, X: ArrayLike) -> Array:

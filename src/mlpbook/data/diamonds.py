@@ -152,7 +152,7 @@ def made_up(n_samples: int = 12_000) -> Diamonds:
     return Diamonds(
         numbers,
         codes,
-        np.round(np.exp(log_price)),
+        np.round(np.exp(log_price)),  # type: ignore[arg-type]
         is_substitute=True,
         source="a made-up table with the columns of Diamonds",
     )
