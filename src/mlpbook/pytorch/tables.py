@@ -132,13 +132,7 @@ def ensemble(
     sizes = [n_in, *[width] * depth]
     for i in range(depth):
         layers += [
-            EnsembleLinear(
-                sizes[i],
-                sizes[i + 1],
-                k=k,
-                rng=rng,
-                first=i == 0,
-            ),
+            EnsembleLinear(sizes[i], sizes[i + 1], k=k, rng=rng, first=i == 0),
             nn.ReLU(),
         ]
     layers += [EnsembleLinear(width, 1, k=k, rng=rng), nn.Flatten(1)]
