@@ -22,6 +22,7 @@ __all__ = [
     "permute_units",
     "psnr",
     "superpose",
+    "unit_weights",
 ]
 
 CASES = ((16, 5), (64, 5), (64, 20), (256, 5), (1024, 5))
@@ -122,30 +123,18 @@ def superpose(
     return W, b, 0.5 * (error**2).sum(axis=2).mean(axis=1)
 
 
-def match_units(a: MLP, b: MLP) -> Array:
-    r"""Return the order of the hidden units of b that fits those of a best.
-
-    For networks with one hidden layer: the order :math:`\pi` that maximizes
-    :math:`\sum_j v_j^\top u_{\pi(j)}`, where :math:`v_j` and :math:`u_j` hold everything that
-    belongs to unit j of a and of b (eq-inside-matching).
-
-    Examples
-    --------
-    >>> a = MLP([4, 6, 3], rng=np.random.default_rng(0))
-    >>> order = np.array([2, 0, 1, 5, 4, 3])
-    >>> bool((match_units(permute_units(a, order), a) == order).all())
-    True
-    """
-    from scipy.optimize import linear_sum_assignment
-
-    gains = _units(a) @ _units(b).T
-    return np.asarray(linear_sum_assignment(gains, maximize=True)[1])
-
-
-def _units(model: MLP) -> Array:
-    """Return all weights of each hidden unit: incoming, bias, outgoing; (H, D + 1 + C)."""
+def unit_weights(model: MLP) -> Array:
+    """Return all that belongs to each hidden unit, (H, D + 1 + C)."""
     W1, b1, W2, _ = model.parameters()
     return np.concatenate([W1, b1[:, np.newaxis], W2.T], axis=1)
+
+
+def match_units(a: MLP, b: MLP) -> Array:
+    """Return the order (H,) of b's units that fits a's best (eq-inside-matching)."""
+    from scipy.optimize import linear_sum_assignment
+
+    products = unit_weights(a) @ unit_weights(b).T  # (H, H)
+    return np.asarray(linear_sum_assignment(products, maximize=True)[1])
 
 
 def permute_units(model: MLP, order: ArrayLike) -> MLP:

@@ -176,7 +176,9 @@ class SplineExpansion(nn.Module):
         n_intervals = check_positive_int(n_intervals, "n_intervals")
         step = (high - low) / n_intervals
         knots = low + step * np.arange(-self.degree, n_intervals + self.degree + 1)
-        self.register_buffer("knots", torch.as_tensor(knots, dtype=dtype or torch.get_default_dtype()))
+        self.register_buffer(
+            "knots", torch.as_tensor(knots, dtype=dtype or torch.get_default_dtype())
+        )
 
     def forward(self, X: Tensor) -> Tensor:
         """Return the splines of each input side by side, (N, D K), for X (N, D)."""
