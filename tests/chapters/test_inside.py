@@ -62,7 +62,9 @@ def test_interpolation_ends_at_both_networks_and_moves_on_a_straight_line(pair):
 
 
 def test_cases_and_places():
-    assert MIX[0] == 0 and MIX[-1] == 1 and 0.5 in MIX
+    assert MIX[0] == 0
+    assert MIX[-1] == 1
+    assert 0.5 in MIX
     assert len(set(CASES)) == len(CASES)
 
 
@@ -71,7 +73,8 @@ def test_four_rare_features_make_a_square_or_two_opposite_pairs(rng):
     best = W[losses.argmin()]
     cosines = best.T @ best / np.outer(*[np.linalg.norm(best, axis=0)] * 2)
     np.testing.assert_allclose(np.sort(cosines, axis=1), [[-1, 0, 0, 1]] * 4, atol=0.08)
-    assert b.shape == (5, 4) and losses.min() < 1e-3
+    assert b.shape == (5, 4)
+    assert losses.min() < 1e-3
 
 
 def test_the_toy_models_gradients_lead_downhill_to_zero_loss_when_everything_fits(rng):
@@ -85,7 +88,9 @@ def test_the_picture_has_the_colors_of_the_original():
     X, image = china(32)
     original = load_sample_image("china.jpg")[20:23, 130:133] / 255
     np.testing.assert_allclose(image[0, 0], original.mean(axis=(0, 1)))
-    assert X[0, 1].tolist() == [0, 1 / 32] and image.min() >= 0 and image.max() <= 1
+    assert X[0, 1].tolist() == [0, 1 / 32]
+    assert image.min() >= 0
+    assert image.max() <= 1
 
 
 def test_peak_signal_to_noise_ratio():

@@ -68,7 +68,9 @@ def test_an_expert_without_samples_gets_no_gradient(rng):
     layer.forward(X)
     layer.backward(rng.standard_normal((6, 3)))
     assert layer.shares.tolist() == [1, 0, 0]
-    assert np.any(layer.dU[0]) and not np.any(layer.dU[1:]) and not np.any(layer.dc[1:])
+    assert np.any(layer.dU[0])
+    assert not np.any(layer.dU[1:])
+    assert not np.any(layer.dc[1:])
 
 
 def test_the_balance_loss_is_least_for_equal_shares_and_its_gradient_is_added(rng):
@@ -95,7 +97,8 @@ def test_splines_add_up_to_one_and_reproduce_scipys(rng):
     np.testing.assert_allclose(B.sum(axis=2), 1, rtol=1e-13)
     design = BSpline.design_matrix(X[:, 0], layer.knots, 3).toarray()
     np.testing.assert_allclose(B[:, 0], design, atol=1e-13)
-    assert layer.n_in == 2 and layer.n_out == B.shape[1] * B.shape[2]
+    assert layer.n_in == 2
+    assert layer.n_out == B.shape[1] * B.shape[2]
 
 
 def test_knots_must_increase():

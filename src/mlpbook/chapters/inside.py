@@ -14,6 +14,9 @@ from mlpbook.shared import Array
 
 __all__ = [
     "CASES",
+    "GATED_KINDS",
+    "GATED_RATES",
+    "GATED_WIDTHS",
     "MIX",
     "china",
     "interpolate",
@@ -29,6 +32,13 @@ CASES = ((16, 5), (64, 5), (64, 20), (256, 5), (1024, 5))
 """Hidden units and epochs of the pairs of networks that are matched."""
 MIX = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Places on the straight line between two networks: the share of the second."""
+
+GATED_KINDS = ("ReLU", "GELU", "SwiGLU")
+"""Feed-forward blocks that are compared at equal size."""
+GATED_WIDTHS = {"ReLU": 256, "GELU": 256, "SwiGLU": 172}
+"""Hidden units of each, between 64 inputs and 64 outputs: about 33,000 parameters."""
+GATED_RATES = (5e-4, 1e-3, 2e-3, 4e-3, 8e-3)
+"""Highest learning rates of AdamW that are tried for each."""
 
 
 def outputs_without(model: MLP, X: Array, direction: Array) -> Array:
@@ -130,7 +140,7 @@ def unit_weights(model: MLP) -> Array:
 
 
 def match_units(a: MLP, b: MLP) -> Array:
-    """Return the order (H,) of b's units that fits a's best (eq-inside-matching)."""
+    """Return the order (H,) of the units of b that fits a best."""
     from scipy.optimize import linear_sum_assignment
 
     products = unit_weights(a) @ unit_weights(b).T  # (H, H)

@@ -60,7 +60,7 @@ class SwiGLU(nn.Module):
 
 
 class MixtureOfExperts(nn.Module):
-    r"""Top-1 mixture of ReLU networks, :math:`y = p_e f_e(x)`, :math:`e=\arg\max p` (def-inside-moe).
+    r"""Mixture of ReLU networks, :math:`y=p_e f_e(x)` with :math:`e=\arg\max p` (def-inside-moe).
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ class MixtureOfExperts(nn.Module):
         """Return p_e f_e(x) of each row's most probable expert e, (N, n_out)."""
         self._P = torch.softmax(X @ self.R.T, dim=1)
         p, choice = self._P.max(dim=1)
-        self.shares = torch.bincount(choice, minlength=len(self.R)) / len(X)
+        self.shares = torch.bincount(choice, minlength=len(self.R)).to(X.dtype) / len(X)
         Y = X.new_zeros(len(X), self.c.shape[1])
         for e in range(len(self.R)):
             rows = torch.nonzero(choice == e).flatten()
@@ -119,8 +119,7 @@ class MixtureOfExperts(nn.Module):
 
     def balance_loss(self) -> Tensor:
         """Return the load-balancing loss of the last batch, with its weight."""
-        shares = self.shares.to(self._P.dtype)
-        return self.balance * len(self.R) * (shares * self._P.mean(dim=0)).sum()
+        return self.balance * len(self.R) * (self.shares * self._P.mean(dim=0)).sum()
 
 
 def spline_basis(x: Tensor, knots: Tensor, degree: int) -> Tensor:

@@ -90,12 +90,11 @@ class SwiGLU(Layer):
 
 
 class MixtureOfExperts(Layer):
-    r"""Top-1 mixture of ReLU networks, :math:`y = p_e f_e(x)`, :math:`e=\arg\max p` (def-inside-moe).
+    r"""Mixture of ReLU networks, :math:`y=p_e f_e(x)` with :math:`e=\arg\max p` (def-inside-moe).
 
     A linear router with a softmax chooses one expert per sample; the chosen probability multiplies
     the expert's output, and so the router gets a gradient. With ``balance`` > 0, ``backward`` adds
-    the gradient of the load-balancing loss :math:`\alpha E \sum_e s_e \bar p_e` (def-inside-balance)
-    to that of the network's loss.
+    the gradient of the load-balancing loss :math:`\alpha E\sum_k s_k\bar p_k` (def-inside-balance).
 
     Parameters
     ----------
