@@ -37,7 +37,7 @@ GATED_KINDS = ("ReLU", "GELU", "SwiGLU")
 """Feed-forward blocks that are compared at equal size."""
 GATED_WIDTHS = {"ReLU": 256, "GELU": 256, "SwiGLU": 172}
 """Hidden units of each, between 64 inputs and 64 outputs: about 33,000 parameters."""
-GATED_RATES = (5e-4, 1e-3, 2e-3, 4e-3, 8e-3)
+GATED_RATES = (1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2)
 """Highest learning rates of AdamW that are tried for each."""
 
 
