@@ -65,7 +65,8 @@ class SwiGLU(Layer):
         """Return (silu(X G^T) * X V^T) W^T, (N, n_out), for X (N, n_in)."""
         self._X, self._gate, self._value = X, X @ self.G.T, X @ self.V.T
         self._H = silu(self._gate) * self._value
-        return self._H @ self.W.T
+        Y: Array = self._H @ self.W.T
+        return Y
 
     def backward(self, dY: Array) -> Array:
         """Set dG, dV and dW; return dX (N, n_in), from dY (N, n_out)."""
@@ -166,7 +167,8 @@ class MixtureOfExperts(Layer):
         for e, rows in self._rows():
             self._H[rows] = np.maximum(X[rows] @ self.U[e].T + self.b[e], 0)
             self._F[rows] = self._H[rows] @ self.V[e].T + self.c[e]
-        return self._p * self._F
+        Y: Array = self._p * self._F
+        return Y
 
     def backward(self, dY: Array) -> Array:
         """Set all parameters' adjoints; return dX (N, n_in), from dY (N, n_out)."""
@@ -175,7 +177,8 @@ class MixtureOfExperts(Layer):
         dP[np.arange(n), self._choice] = (dY * self._F).sum(axis=1)
         dP += (self.balance * n_experts / n * self.shares).astype(P.dtype)
         dS = P * (dP - (dP * P).sum(axis=1, keepdims=True))
-        self.dR, dX, dF = dS.T @ X, dS @ self.R, self._p * dY
+        self.dR, dF = dS.T @ X, self._p * dY
+        dX: Array = dS @ self.R
         for gradient in (self.dU, self.db, self.dV, self.dc):
             gradient[...] = 0
         for e, rows in self._rows():
