@@ -15,7 +15,9 @@ from mlpbook.shared import Array
 __all__ = [
     "CASES",
     "GATED_KINDS",
+    "GATED_LENGTHS",
     "GATED_RATES",
+    "GATED_RUNS",
     "GATED_WIDTHS",
     "MIX",
     "china",
@@ -37,8 +39,14 @@ GATED_KINDS = ("ReLU", "GELU", "SwiGLU")
 """Feed-forward blocks that are compared at equal size."""
 GATED_WIDTHS = {"ReLU": 256, "GELU": 256, "SwiGLU": 172}
 """Hidden units of each, between 64 inputs and 64 outputs: about 33,000 parameters."""
-GATED_RATES = (1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2)
+GATED_RATES = (8e-3, 1.6e-2, 3.2e-2, 6.4e-2)
 """Highest learning rates of AdamW that are tried for each."""
+GATED_LENGTHS = (20, 60)
+"""Epochs for which each is trained."""
+GATED_RUNS = [
+    (epochs, kind, rate) for epochs in GATED_LENGTHS for kind in GATED_KINDS for rate in GATED_RATES
+]
+"""All trainings of blocks, in the order in which they are recorded."""
 
 
 def outputs_without(model: MLP, X: Array, direction: Array) -> Array:
