@@ -5,6 +5,9 @@ import pytest
 
 from mlpbook.chapters.inside import (
     CASES,
+    GATED_KINDS,
+    GATED_RUNS,
+    GATED_WIDTHS,
     MIX,
     china,
     interpolate,
@@ -95,3 +98,13 @@ def test_the_picture_has_the_colors_of_the_original():
 
 def test_peak_signal_to_noise_ratio():
     assert psnr(np.full((2, 3), 0.51), np.full((2, 3), 0.5)) == pytest.approx(40)
+
+
+def test_the_gated_blocks_have_equal_size():
+    sizes = {
+        kind: 2 * 64 * GATED_WIDTHS[kind] + GATED_WIDTHS[kind] + 64 for kind in ("ReLU", "GELU")
+    }
+    sizes["SwiGLU"] = 3 * 64 * GATED_WIDTHS["SwiGLU"]
+    assert set(sizes) == set(GATED_KINDS)
+    assert max(sizes.values()) < 1.003 * min(sizes.values())
+    assert len(GATED_RUNS) == len(set(GATED_RUNS)) == 24
