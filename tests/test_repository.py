@@ -97,6 +97,12 @@ def test_the_table_of_contents_lists_every_page_once():
     assert sorted(listed) == sorted(pages)
 
 
+def test_the_home_page_names_the_version_that_is_cited():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    words = f"version {cited['version']}, of {cited['date-released']}."
+    assert words in (BOOK / "index.md").read_text(encoding="utf-8")
+
+
 def test_the_outer_table_of_contents_is_a_link_to_the_inner_one():
     outer, inner = ROOT / "_toc.yml", BOOK / "_toc.yml"
     # where there are no symbolic links, git and unzip leave a file that holds the link's target

@@ -76,11 +76,11 @@
     box.lastChild.append(forget);
     document.querySelector(".bd-docs-nav").append(box);
 
-    const start = document.getElementById("three-ways-in"); // of the home page
-    if (start && elsewhere) {
+    const doors = document.querySelector(".front-door"); // of the home page
+    if (doors && elsewhere) {
       const again = element("p", "You left off at ", { className: "left-off" });
       again.append(linkTo(state.last), ".");
-      start.before(again);
+      doors.append(again);
     }
   }
 

@@ -63,6 +63,16 @@
       move(dialog, sidebar);
       button.focus();
     });
+    /* A link within the page closes the dialog, and the keyboard goes on at its heading. */
+    dialog.addEventListener("click", (event) => {
+      const link = event.target.closest?.('a[href^="#"]');
+      const place = link && document.getElementById(decodeURIComponent(link.hash.slice(1)));
+      if (!place) return;
+      dialog.close();
+      const heading = place.querySelector("h1, h2, h3, h4, h5, h6") ?? place;
+      heading.tabIndex = -1;
+      heading.focus({ preventScroll: true });
+    });
   }
 
   /* The search box: a button, or Ctrl+K. */

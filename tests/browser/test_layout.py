@@ -86,3 +86,31 @@ def test_a_formula_that_shrinks_and_one_that_is_parted_are_noticed(phone, lay_ou
         })"""
     )
     assert phone.evaluate(PARTED) != []
+
+
+# What a reader would have to move sideways to see: the figures, or whatever else is asked for.
+CUT = """selector => [...document.querySelectorAll(selector)]
+  .filter(element => element.getClientRects().length > 0
+                     && element.scrollWidth > element.clientWidth + 1)
+  .map(element => (element.closest("[id]")?.id ?? "") + ": " + element.textContent.slice(0, 60))"""
+
+
+@pytest.mark.parametrize("width", [360, 768])
+def test_no_figure_is_cut_on_a_phone_or_a_tablet(phone, each_page, lay_out, width):
+    phone.set_viewport_size({"width": width, "height": 800})
+    phone.goto(each_page)
+    lay_out(phone)
+    assert phone.evaluate(CUT, ".figure-drawing") == []
+
+
+def test_no_formula_is_cut_on_a_desktop(page, each_page, lay_out):
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(each_page)
+    lay_out(page)
+    assert page.evaluate(CUT, ".formula-scroll") == []
+
+
+def test_a_figure_that_is_cut_is_noticed(phone):
+    phone.goto("part1-representing/one-neuron.html")
+    phone.add_style_tag(content=".figure-window { min-width: 700px }")
+    assert phone.evaluate(CUT, ".figure-drawing") != []

@@ -254,7 +254,7 @@ def with_class(body: HtmlElement, name: str) -> list[HtmlElement]:
 # What only a screen can do. Whatever is marked `screen-only` goes too, and what is hidden.
 SCREEN_CLASSES = {
     "screen-only", "editions", "headerlink", "toctree-wrapper", "widget-controls", "widget-hint",
-    "w-later", "figure-data", "equation-test-words", "api-more", "hide",
+    "w-later", "figure-data", "figure-small", "equation-test-words", "api-more", "hide",
 }  # fmt: skip
 SCREEN_TAGS = {"script", "style", "button", "template", "noscript", "link", "input", "select"}
 SCREEN_ATTRIBUTES = ("tabindex", "title", "data-key")

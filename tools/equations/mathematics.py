@@ -264,10 +264,18 @@ def travels(node: nodes.Node) -> bool:
 PHONE_WIDTH = 33.0  # ex: in a box or a list on a phone
 
 
+SMALLEST_SCALE = 0.75  # a displayed formula shrinks so far before it scrolls
+
+
+def width_of(formula: str) -> float:
+    """Return a formula's width in ex."""
+    width = re.search(r' width="([\d.]+)ex"', formula)
+    return 0.0 if width is None else float(width[1])
+
+
 def is_wide(formula: str) -> bool:
     """Say whether a formula may be wider than a phone's column."""
-    width = re.search(r' width="([\d.]+)ex"', formula)
-    return width is not None and float(width[1]) > PHONE_WIDTH
+    return width_of(formula) > PHONE_WIDTH
 
 
 WORD_JOINER = "\u2060"  # browsers may break a line on either side of a drawing
@@ -301,7 +309,11 @@ def aligned(node: nodes.math_block) -> str:
 def visit_displayed(self: HTML5Translator, node: nodes.math_block) -> None:
     """Write a displayed formula, its number, and the mark that leads to its test."""
     formula = set_formula(self, node, aligned(node), display=True)
-    scroll = ' tabindex="0" role="group" aria-label="wide formula"' if is_wide(formula) else ""
+    scroll = ""
+    if is_wide(formula):
+        scroll = ' tabindex="0" role="group" aria-label="wide formula"'
+        smallest = f' style="min-width: {SMALLEST_SCALE * width_of(formula):.0f}ex; '
+        formula = formula.replace(' style="', smallest, 1)
     self.body.append(self.starttag(node, "div", CLASS="equation notranslate"))
     self.body.append(f'<div class="formula-scroll"{scroll}>{formula}</div>')
     if node.get("number"):

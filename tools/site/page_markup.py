@@ -67,12 +67,30 @@ def tidy(html: str) -> str:
     html = SIDEBAR_BUTTON.sub(r'\1 pst-js-only"', html)
     html = TABLE.sub(reachable, html)
     html = HOME.sub('<div class="sidebar-primary-item" role="navigation" aria-label="Book">', html)
+    html = CODE_OF_FIGURE.sub(under_the_caption, html)
     html = LONG_LINES.sub(reachable_code, fold(html)).replace(' data-theme="auto"', "", 1)
 
     def defer(match: re.Match[str]) -> str:
         return match[0] if " defer" in match[1] else f"<script defer{match[1]}></script>"
 
     return BLOCKING.sub(defer, html)
+
+
+# The code of a figure, which MyST-NB folds away above its output.
+CODE_OF_FIGURE = re.compile(
+    r'<details class="admonition hide above-input">\s*<summary>(?:(?!</summary>).)*</summary>'
+    r"(?P<code>(?:(?!</details>).)*)</details>"
+    r'(?P<figure>\s*<div class="cell_output[^>]*>\s*<figure\b(?:(?!</figure>).)*?'
+    r'<span class="caption-number">(?P<name>[^<]*?)\s*</span>.*?</figure>)',
+    re.DOTALL,
+)
+
+
+def under_the_caption(match: re.Match[str]) -> str:
+    """Put the folded code of a figure below its caption, and name the figure."""
+    summary = f'<summary><p class="admonition-title">Code of {match["name"]}</p></summary>'
+    code = f'<details class="admonition hide">{summary}{match["code"]}</details>'
+    return match["figure"] + code
 
 
 # Boxes of the class `dropdown` are folded by the browser, without a script.

@@ -11,6 +11,10 @@ marker, curves by line style. Only this module and `diagrams` know matplotlib.
 """
 
 import io
+import itertools
+import math
+import textwrap
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -21,11 +25,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation, Text
+from matplotlib.ticker import NullFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from bookkit.figures.diagrams import flow_diagram, network_diagram
+from bookkit.figures.panels import extent, panels
 from bookkit.figures.style import LINESTYLES, MARKERS, subplots
-from bookkit.figures.svg import COLORS, CYCLE, Picture, picture
+from bookkit.figures.svg import COLORS, CYCLE, PHONE_WIDTH, Picture, picture
 
 __all__ = [
     "COLORS",
@@ -48,6 +54,7 @@ __all__ = [
 Array = NDArray[Any]
 Score = Callable[[Array], Array]
 
+_MARGIN = 2.0  # points that a drawing for a phone may reach over its edge
 _GRID_POINTS = 161  # a side; contour lines interpolate between them
 
 
@@ -83,11 +90,87 @@ def show(
     >>> show(fig, alt="A line rises.", data={"x": [0, 1], "y": [2, 3]})
     A line rises.
     """
+    hidden = _thin(fig)
+    whole = _svg(fig)
+    rows = panels(fig)
+    widest = max((box[2] - box[0] for row in rows for box in row), default=0.0)
+    narrow = None
+    if widest > PHONE_WIDTH and all(len(row) == 1 for row in rows) and _narrow(fig, hidden):
+        narrow = _svg(fig)
+    plt.close(fig)
+    return picture(whole, alt=alt, data=data, table=table, rows=rows, narrow=narrow)
+
+
+def _svg(fig: Figure) -> str:
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "mlpbook"}):
         fig.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    plt.close(fig)
-    return picture(buffer.getvalue(), alt=alt, data=data, table=table)
+    return buffer.getvalue()
+
+
+def _narrow(fig: Figure, hidden: Sequence[Text]) -> bool:
+    """Lay a figure out anew for a phone, and return whether everything still fits into it."""
+    if not all(ax.axison for ax in fig.axes):  # a diagram: its parts have fixed places
+        return False
+    width, height = PHONE_WIDTH / 72, fig.get_figheight()
+    fig.set_size_inches(width, height)
+    for text in hidden:
+        text.set_visible(True)
+    for ax in fig.axes:
+        _break(ax.xaxis.label, width * fig.dpi)
+        _break(ax.yaxis.label, height * fig.dpi)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # no room is left for the axes
+        try:
+            _thin(fig)
+            left, _, right, _ = extent(fig)
+        except UserWarning:
+            return False
+    return left >= -_MARGIN and right <= PHONE_WIDTH + _MARGIN
+
+
+def _thin(fig: Figure) -> list[Text]:
+    """Hide the numbers of every other tick below axes where they touch; return what is hidden."""
+    fig.draw_without_rendering()
+    hidden: list[Text] = []
+    for ax in fig.axes:
+        if ax.name == "3d" or not _touch(ax):
+            continue
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        fig.draw_without_rendering()
+        if _touch(ax):
+            hidden += _numbers(ax)[1::2]
+    for text in hidden:
+        text.set_visible(False)
+    return hidden
+
+
+def _touch(ax: Axes) -> bool:
+    """Whether two numbers below the axes touch."""
+    boxes = [text.get_window_extent().intervalx for text in _numbers(ax)]
+    return any(left[1] > right[0] for left, right in itertools.pairwise(boxes))
+
+
+def _numbers(ax: Axes) -> list[Text]:
+    """Return the visible numbers below the axes, from the left."""
+    inside = sorted(ax.get_xlim())
+    texts = [
+        tick.label1
+        for tick in [*ax.xaxis.get_major_ticks(), *ax.xaxis.get_minor_ticks()]
+        if inside[0] <= tick.get_loc() <= inside[1]
+        and tick.label1.get_visible()
+        and tick.label1.get_text()
+    ]
+    return sorted(texts, key=lambda text: float(text.get_window_extent().x0))
+
+
+def _break(label: Text, pixels: float) -> None:
+    """Break a label that is longer than the figure into lines."""
+    box = label.get_window_extent()
+    share = max(box.width, box.height) / (0.9 * pixels)
+    if share > 1 and "\n" not in label.get_text() and "$" not in label.get_text():
+        text = label.get_text()
+        label.set_text(textwrap.fill(text, math.ceil(len(text) / math.ceil(share)) + 2))
 
 
 def halo(text: Text) -> Text:

@@ -23,7 +23,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 
-__all__ = ["COLORS", "CYCLE", "MAX_ROWS", "Picture", "data_table", "picture"]
+__all__ = ["COLORS", "CYCLE", "MAX_ROWS", "PHONE_WIDTH", "Picture", "data_table", "picture"]
 
 # name: colour on the light ground. The dark ground's partners stand in book/assets/book.css.
 _PALETTE = {
@@ -61,12 +61,17 @@ CYCLE: list[str] = [
 MAX_ROWS = 200
 """Rows that a table behind a figure shows at most."""
 
+PHONE_WIDTH = 268.0
+"""Points: on a phone of 360 pixels, type of 9 points in a drawing so wide has 11 pixels."""
+
 # Colours that drawing programs write when nobody chose one.
 _VARIABLE = {hex_: name for name, hex_ in _PALETTE.items()} | {"#000000": "ink"}
 _KEYWORDS = {"black": "#000000", "white": "#ffffff"}
 _PIXELS_PER_POINT = 100 / 72  # a figure 6.8 inches wide fills the column of 680 pixels
 _TOLERANCE = 0.04  # points by which a shortened stroke may deviate
 _SMALLEST_SCALE = 0.76  # 10 pt is then 10.6 pixels; narrower screens scroll inside the figure
+_LEAST = 0.85  # to which a window may shrink, to stand beside another on a phone
+_WIDEST_WHOLE = 325.0  # points: a narrower drawing with several panels is shown whole on a phone
 # matplotlib's script capitals lie in a font's private area; these are Unicode's.
 _SCRIPT_CAPITALS = {0xE22D + k: letter for k, letter in enumerate("𝒜ℬ𝒞𝒟ℰℱ𝒢ℋℐ𝒥𝒦ℒℳ𝒩𝒪𝒫𝒬ℛ𝒮𝒯𝒰𝒱𝒲𝒳𝒴𝒵")}
 
@@ -104,6 +109,8 @@ def picture(
     data: Mapping[str, Sequence[Any]] | None = None,
     table: str = "",
     css_class: str = "",
+    rows: Sequence[Sequence[Sequence[float]]] = (),
+    narrow: str | None = None,
 ) -> Picture:
     """Turn the SVG of a drawing program into a figure of the book.
 
@@ -120,6 +127,11 @@ def picture(
         What the table lists, one line; optional.
     css_class
         One more CSS class for the figure.
+    rows
+        The windows through which a phone shows the drawing, see `bookkit.figures.panels`:
+        rows of boxes (left, top, right, bottom) in points. One box or none: the whole drawing.
+    narrow
+        Another SVG document, at most `PHONE_WIDTH` wide, for a phone to show instead.
 
     Raises
     ------
@@ -147,6 +159,39 @@ def picture(
         )
     details = "" if data is None else data_table(data, table)
 
+    root, prefix, width = _prepare(source, alt)
+    root.set("class", "figure-svg")
+    root.set("role", "img")
+    root.set("aria-labelledby", f"{prefix}desc")
+    small = ""
+    if narrow is not None:
+        inner, _, inner_width = _prepare(narrow, alt)
+        inner[:2] = []  # the wrapper has its words
+        inner.set("class", "figure-window")
+        inner.set("style", _style(inner_width))
+        small = ET.tostring(inner, encoding="unicode")
+    elif width > _WIDEST_WHOLE and sum(len(row) for row in rows) > 1:
+        drawing = ET.Element("g", {"id": f"{prefix}drawing"})
+        drawing.extend(root[2:])
+        root[2:] = [drawing]
+        small = _windows(rows, f"{prefix}drawing")
+    smallest = f"min-width: {width * _PIXELS_PER_POINT * _SMALLEST_SCALE:.0f}px; "
+    if small:
+        small = (
+            f'<div class="figure-small" role="img" aria-labelledby="{prefix}desc" '
+            f'style="display: none">{small}</div>'
+        )
+    root.set("style", smallest + _style(width))
+    classes = " ".join(filter(None, ["figure-drawing", css_class, small and "figure-has-small"]))
+    return Picture(
+        alt,
+        f'<div class="{classes}" role="group" aria-label="Figure" tabindex="0" '
+        f'style="overflow-x: auto">{ET.tostring(root, encoding="unicode")}{small}</div>{details}',
+    )
+
+
+def _prepare(source: str, alt: str) -> tuple[ET.Element, str, float]:
+    """Return a drawing as the page shows it, the prefix of its ids, and its width in points."""
     root = ET.fromstring(source)
     _clean(root)
     width, height = (float(size) for size in root.attrib["viewBox"].split()[2:])
@@ -160,30 +205,33 @@ def picture(
     title, description = ET.Element("title"), ET.Element("desc", {"id": f"{prefix}desc"})
     title.text, description.text = first_sentence, alt
     root[:0] = [title, description]
-    pixels = width * _PIXELS_PER_POINT
     root.attrib.clear()
-    root.attrib.update(
-        {
-            "xmlns": "http://www.w3.org/2000/svg",
-            "class": "figure-svg",
-            "role": "img",
-            "aria-labelledby": f"{prefix}desc",
-            "viewBox": f"0 0 {width:g} {height:g}",
-            "style": (
-                f"width: 100%; max-width: {pixels:.0f}px; "
-                f"min-width: {pixels * _SMALLEST_SCALE:.0f}px; height: auto; "
-                f"fill: {_variable('ink')}; "
-                "stroke-linejoin: round; font-family: var(--fig-font, system-ui, sans-serif)"
-            ),
-        }
+    root.set("xmlns", "http://www.w3.org/2000/svg")
+    root.set("viewBox", f"0 0 {width:g} {height:g}")
+    return root, prefix, width
+
+
+def _style(width: float) -> str:
+    pixels = round(width * _PIXELS_PER_POINT)
+    return (
+        f"width: {pixels}px; max-width: min(100%, {pixels}px); height: auto; "
+        f"fill: {_variable('ink')}; stroke-linejoin: round; "
+        "font-family: var(--fig-font, system-ui, sans-serif)"
     )
-    drawing = ET.tostring(root, encoding="unicode")
-    classes = f"figure-drawing {css_class}".strip()
-    return Picture(
-        alt,
-        f'<div class="{classes}" role="group" aria-label="Figure" tabindex="0" '
-        f'style="overflow-x: auto">{drawing}</div>{details}',
-    )
+
+
+def _windows(rows: Sequence[Sequence[Sequence[float]]], drawing: str) -> str:
+    """Return the drawing as seen through each window, one wrapping line for each row."""
+    lines = []
+    for row in rows:
+        windows = "".join(
+            f'<svg class="figure-window" viewBox="{x0:.1f} {y0:.1f} {x1 - x0:.1f} {y1 - y0:.1f}" '
+            f'style="flex: 1 1 {_LEAST * (x1 - x0) * _PIXELS_PER_POINT:.0f}px; '
+            f'{_style(x1 - x0)}"><use href="#{drawing}"/></svg>'
+            for x0, y0, x1, y1 in row
+        )
+        lines.append(f'<div class="figure-row">{windows}</div>')
+    return "".join(lines)
 
 
 def data_table(data: Mapping[str, Sequence[Any]], title: str = "") -> str:
