@@ -101,10 +101,7 @@ def test_peak_signal_to_noise_ratio():
 
 
 def test_the_gated_blocks_have_equal_size():
-    sizes = {
-        kind: 2 * 64 * GATED_WIDTHS[kind] + GATED_WIDTHS[kind] + 64 for kind in ("ReLU", "GELU")
-    }
+    sizes = {kind: 2 * 64 * GATED_WIDTHS[kind] + GATED_WIDTHS[kind] + 64 for kind in GATED_KINDS}
     sizes["SwiGLU"] = 3 * 64 * GATED_WIDTHS["SwiGLU"]
-    assert set(sizes) == set(GATED_KINDS)
     assert max(sizes.values()) < 1.003 * min(sizes.values())
-    assert len(GATED_RUNS) == len(set(GATED_RUNS)) == 24
+    assert len(GATED_RUNS) == len(set(GATED_RUNS)) == 12

@@ -15,7 +15,6 @@ from mlpbook.shared import Array
 __all__ = [
     "CASES",
     "GATED_KINDS",
-    "GATED_LENGTHS",
     "GATED_RATES",
     "GATED_RUNS",
     "GATED_WIDTHS",
@@ -35,17 +34,13 @@ CASES = ((16, 5), (64, 5), (64, 20), (256, 5), (1024, 5))
 MIX = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Places on the straight line between two networks: the share of the second."""
 
-GATED_KINDS = ("ReLU", "GELU", "SwiGLU")
-"""Feed-forward blocks that are compared at equal size."""
-GATED_WIDTHS = {"ReLU": 256, "GELU": 256, "SwiGLU": 172}
+GATED_KINDS = ("ReLU", "GELU", "SwiGLU", "GELU, He")
+"""Feed-forward blocks of equal size; all start from Glorot's weights but the last."""
+GATED_WIDTHS = {"ReLU": 256, "GELU": 256, "SwiGLU": 172, "GELU, He": 256}
 """Hidden units of each, between 64 inputs and 64 outputs: about 33,000 parameters."""
-GATED_RATES = (8e-3, 1.6e-2, 3.2e-2, 6.4e-2)
+GATED_RATES = (1.6e-2, 3.2e-2, 6.4e-2)
 """Highest learning rates of AdamW that are tried for each."""
-GATED_LENGTHS = (20, 60)
-"""Epochs for which each is trained."""
-GATED_RUNS = [
-    (epochs, kind, rate) for epochs in GATED_LENGTHS for kind in GATED_KINDS for rate in GATED_RATES
-]
+GATED_RUNS = [(kind, rate) for kind in GATED_KINDS for rate in GATED_RATES]
 """All trainings of blocks, in the order in which they are recorded."""
 
 
