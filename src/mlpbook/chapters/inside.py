@@ -44,17 +44,17 @@ GATED_RUNS = [(kind, rate) for kind in GATED_KINDS for rate in GATED_RATES]
 """All trainings of blocks, in the order in which they are recorded."""
 
 
-def outputs_without(model: MLP, X: Array, direction: Array) -> Array:
-    """Return the outputs of a network with one hidden layer that has lost one direction.
+def outputs_without(model: MLP, A: Array, direction: Array) -> Array:
+    """Return the outputs of a network whose last hidden layer has lost one direction.
 
-    Along the direction, every hidden activation is replaced by its mean over X.
+    Along the direction, every hidden activation is replaced by its mean.
 
     Parameters
     ----------
     model : MLP
-        With one hidden layer of H units.
-    X : array (N, D)
-        Inputs.
+        With H units in its last hidden layer.
+    A : array (N, H)
+        Their activations.
     direction : array (H,)
         A unit vector; row j of the identity removes unit j.
 
@@ -65,15 +65,12 @@ def outputs_without(model: MLP, X: Array, direction: Array) -> Array:
     Examples
     --------
     >>> model = MLP([2, 3, 2], rng=np.random.default_rng(0))
-    >>> X = np.random.default_rng(1).standard_normal((5, 2))
-    >>> outputs_without(model, X, np.eye(3)[1]).shape
+    >>> A = np.random.default_rng(1).standard_normal((5, 3))
+    >>> outputs_without(model, A, np.eye(3)[1]).shape
     (5, 2)
     """
-    _, A, Y = model.activations(X)
-    W = model.layers[-1].W  # type: ignore[attr-defined]
-    along = A @ direction
-    lost: Array = np.outer(along - along.mean(), W @ direction)
-    return Y - lost
+    along = A @ direction  # (N,)
+    return model.layers[-1].forward(A - np.outer(along - along.mean(), direction))
 
 
 def superpose(
