@@ -70,9 +70,7 @@ class Rung:
         return Sequential(layers)
 
 
-def climb(
-    rungs: Sequence[Rung], seed: int, *, tuning_epochs: int, n_blocks: int | None
-) -> Result:
+def climb(rungs: Sequence[Rung], seed: int, *, tuning_epochs: int, n_blocks: int | None) -> Result:
     """Tune, train and test every rung; return the results by name.
 
     Parameters
@@ -164,7 +162,7 @@ def train(
                 epochs=1,
                 batch_size=BATCH_SIZE,
                 rng=rng,
-                schedule=lambda t, done=len(losses): schedule(done + t),
+                schedule=lambda t, done=len(losses): schedule(done + t),  # noqa: B008
             )
             losses += history.batch_loss
             n_done += 1
