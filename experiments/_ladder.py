@@ -70,9 +70,7 @@ class Rung:
         return Sequential(layers)
 
 
-def climb(
-    rungs: Sequence[Rung], seed: int, *, tuning_epochs: int, n_blocks: int | None
-) -> Result:
+def climb(rungs: Sequence[Rung], seed: int, *, tuning_epochs: int, n_blocks: int | None) -> Result:
     """Tune, train and test every rung; return the results by name.
 
     Parameters
