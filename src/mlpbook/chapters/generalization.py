@@ -94,16 +94,15 @@ class LabelSmoothingLoss(Loss):
         return dZ
 
 
-def average(averaged: list[Array], parameters: list[Array], decay: float) -> None:
+def average(slow: list[Array], fast: list[Array], decay: float) -> None:
     r"""Move averaged parameters a little toward the current ones, in place.
 
-    :math:`\tilde\theta\leftarrow\rho\tilde\theta+(1-\rho)\theta`, with the decay
-    :math:`\rho`; see eq-generalization-average.
+    One step of the recursion before eq-generalization-average.
 
     >>> slow = [np.zeros(1)]
     >>> average(slow, [np.ones(1)], decay=0.75)
     >>> slow
     [array([0.25])]
     """
-    for slow, fast in zip(averaged, parameters, strict=True):
-        slow += (1 - decay) * (fast - slow)
+    for averaged, current in zip(slow, fast, strict=True):
+        averaged += (1 - decay) * (current - averaged)
