@@ -331,7 +331,7 @@ class Dropout(Layer):
         self.rng = check_rng(rng)
 
     def forward(self, X: Array) -> Array:
-        """Return X with entries dropped and the others enlarged, or X itself in evaluation."""
+        """Return X with entries dropped; in evaluation, X itself."""
         self._factor: Array | None = None
         if not self.training:
             return X
