@@ -162,7 +162,7 @@ def train(
                 epochs=1,
                 batch_size=BATCH_SIZE,
                 rng=rng,
-                schedule=lambda t, done=len(losses): schedule(done + t),
+                schedule=lambda t, done=len(losses): schedule(done + t),  # noqa: B008
             )
             losses += history.batch_loss
             n_done += 1

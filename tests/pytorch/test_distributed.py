@@ -22,7 +22,7 @@ pytestmark = [
 ]
 
 LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-EPOCHS = 300
+EPOCHS = 120
 OPTIONS = f"--synthetic 41 --batch-size 20 --hidden 8 --epochs {EPOCHS} --dtype float64".split()
 SOURCE = str(Path(distributed.__file__).parents[2])
 
@@ -88,7 +88,8 @@ def wait_for(path: Path, job: "subprocess.Popen[str]") -> None:
     """Wait until a file exists."""
     deadline = time.monotonic() + 50
     while not path.exists():
-        assert job.poll() is None and time.monotonic() < deadline
+        assert job.poll() is None
+        assert time.monotonic() < deadline
         time.sleep(0.005)
 
 
