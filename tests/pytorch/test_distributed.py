@@ -221,3 +221,13 @@ def test_without_torchrun_the_command_says_how_to_start_it(monkeypatch, capsys):
     assert "torchrun --standalone --nproc-per-node 2" in capsys.readouterr().err
     assert distributed.main(["--resume"]) == 2
     assert "--resume needs --checkpoint FILE" in capsys.readouterr().err
+
+
+def test_the_all_reduce_of_one_process_is_timed(tmp_path):
+    store = torch.distributed.FileStore(str(tmp_path / "store"), 1)
+    torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+    try:
+        seconds = distributed.all_reduce_seconds(10, repeats=3, like=torch.ones(1))
+    finally:
+        torch.distributed.destroy_process_group()
+    assert seconds > 0
