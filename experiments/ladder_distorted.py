@@ -5,7 +5,7 @@ from experiments._ladder import Rung, climb
 
 __all__ = ["RUNGS", "run"]
 
-RUNGS = (Rung("800 distorted", (800,), rates=(0.03, 0.1), distorted=True),)
+RUNGS = (Rung("800 distorted", (800,), rates=(0.1, 0.3), distorted=True),)
 
 
 # float32 sums depend on the processor.

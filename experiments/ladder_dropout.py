@@ -5,7 +5,7 @@ from experiments._ladder import Rung, climb
 
 __all__ = ["RUNGS", "run"]
 
-RUNGS = (Rung("800 dropout", (800,), rates=(0.03, 0.1), dropout=True),)
+RUNGS = (Rung("800 dropout", (800,), rates=(0.1, 0.3), dropout=True),)
 
 
 # float32 sums depend on the processor.

@@ -71,7 +71,7 @@ def step(
     dist.all_reduce(total)  # the sum over all processes, in one message
     average = total[:-1] / total[-1]
     sizes = [g.numel() for g in gradients]
-    for gradient, mean in zip(gradients, average[:-1].split(sizes), strict=True):
+    for gradient, mean in zip(gradients, torch.split(average[:-1], sizes), strict=True):
         gradient.copy_(mean.view_as(gradient))
     optimizer.step()  # the same on every process
     return float(average[-1])
