@@ -21,8 +21,8 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="processes are killed by signals"),
 ]
 
-LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-EPOCHS = 300
+LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+EPOCHS = 120
 OPTIONS = f"--synthetic 41 --batch-size 20 --hidden 8 --epochs {EPOCHS} --dtype float64".split()
 SOURCE = str(Path(distributed.__file__).parents[2])
 
@@ -42,7 +42,7 @@ for name, sizes, weighted in (
     model = MLP([3, 4, 10], rng=np.random.default_rng(0), dtype=torch.float64)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9)
     for number, n in enumerate(sizes):
-        mine = shard(np.arange(n), rank, 2)
+        mine = shard(np.arange(n), rank, dist.get_world_size())
         loss = step(model, optimizer, X[mine], y[mine], weighted=weighted)
         state[f"{name} {number} loss"] = loss
         for k, p in enumerate(model.parameters()):
@@ -53,11 +53,11 @@ dist.destroy_process_group()
 """
 
 
-def start(*arguments: str) -> "subprocess.Popen[str]":
-    """Start a job of two processes."""
+def start(*arguments: str, n_processes: int = 2) -> "subprocess.Popen[str]":
+    """Start a job of several processes."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": SOURCE}
     return subprocess.Popen(
-        [*LAUNCH, *arguments],
+        [*LAUNCH, f"--nproc-per-node={n_processes}", *arguments],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -88,7 +88,8 @@ def wait_for(path: Path, job: "subprocess.Popen[str]") -> None:
     """Wait until a file exists."""
     deadline = time.monotonic() + 50
     while not path.exists():
-        assert job.poll() is None and time.monotonic() < deadline
+        assert job.poll() is None
+        assert time.monotonic() < deadline
         time.sleep(0.005)
 
 
@@ -102,17 +103,18 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[float]
     return read_state(path)["losses"].tolist(), errors
 
 
-@pytest.fixture(scope="module")
-def steps(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, np.ndarray], ...]:
-    """What both processes had after each of three steps, for several sizes of the batch."""
+@pytest.fixture(scope="module", params=[2, 3])
+def steps(request, tmp_path_factory) -> tuple[dict[str, np.ndarray], ...]:
+    """What two or three processes had after each of three steps, for several batch sizes."""
     folder = tmp_path_factory.mktemp("steps")
     rng = np.random.default_rng(1)
     np.savez(folder / "data.npz", X=rng.standard_normal((7, 3)), y=rng.integers(10, size=7))
     script = folder / "steps.py"
     script.write_text(STEPS, encoding="utf-8")
-    status, _, errors = finish(start(str(script), str(folder / "data.npz"), str(folder / "rank")))
+    arguments = (str(script), str(folder / "data.npz"), str(folder / "rank"))
+    status, _, errors = finish(start(*arguments, n_processes=request.param))
     assert status == 0, errors
-    return tuple(dict(np.load(folder / f"rank{rank}.npz")) for rank in range(2))
+    return tuple(dict(np.load(folder / f"rank{rank}.npz")) for rank in range(request.param))
 
 
 def whole_batch(sizes: list[int]) -> dict[str, np.ndarray]:
@@ -144,7 +146,7 @@ def whole_batch(sizes: list[int]) -> dict[str, np.ndarray]:
         ("unweighted even", [6, 6, 6]),
     ],
 )
-def test_every_step_of_two_processes_is_that_of_the_whole_batch(steps, name, sizes):
+def test_every_step_of_several_processes_is_that_of_the_whole_batch(steps, name, sizes):
     for key, expected in whole_batch(sizes).items():
         for process in steps:
             np.testing.assert_allclose(process[f"{name} {key}"], expected, rtol=0, atol=1e-12)
@@ -220,3 +222,13 @@ def test_without_torchrun_the_command_says_how_to_start_it(monkeypatch, capsys):
     assert "torchrun --standalone --nproc-per-node 2" in capsys.readouterr().err
     assert distributed.main(["--resume"]) == 2
     assert "--resume needs --checkpoint FILE" in capsys.readouterr().err
+
+
+def test_the_all_reduce_of_one_process_is_timed(tmp_path):
+    store = torch.distributed.FileStore(str(tmp_path / "store"), 1)
+    torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+    try:
+        seconds = distributed.all_reduce_seconds(10, repeats=3, like=torch.ones(1))
+    finally:
+        torch.distributed.destroy_process_group()
+    assert seconds > 0

@@ -1,8 +1,8 @@
-"""Data-parallel training: several processes, each with its share of every batch.
+r"""Data-parallel training: several processes, each with its share of every batch.
 
 Start it with PyTorch's launcher, on one machine::
 
-    torchrun --standalone --nproc-per-node 2 -m mlpbook.pytorch.distributed \\
+    torchrun --standalone --nproc-per-node 2 -m mlpbook.pytorch.distributed \
         --epochs 5 --checkpoint run.npz
 
 Options: ``--epochs --batch-size --hidden --learning-rate --seed --checkpoint FILE --resume``
@@ -61,10 +61,8 @@ def step(
     Unless `weighted`, all shards count alike, which is wrong where their sizes differ.
     """
     optimizer.zero_grad()
-    if len(y):
-        loss = nn.functional.cross_entropy(model(X), y)
-    else:  # more processes than samples
-        loss = 0 * model(X).sum()
+    outputs = model(X)  # a shard is empty where there are more processes than samples
+    loss = nn.functional.cross_entropy(outputs, y) if len(y) else 0 * outputs.sum()
     loss.backward()
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
     weight = len(y) if weighted else 1
@@ -73,7 +71,7 @@ def step(
     dist.all_reduce(total)  # the sum over all processes, in one message
     average = total[:-1] / total[-1]
     sizes = [g.numel() for g in gradients]
-    for gradient, mean in zip(gradients, average[:-1].split(sizes), strict=True):
+    for gradient, mean in zip(gradients, torch.split(average[:-1], sizes), strict=True):
         gradient.copy_(mean.view_as(gradient))
     optimizer.step()  # the same on every process
     return float(average[-1])
@@ -155,9 +153,9 @@ def train(options: argparse.Namespace, device: torch.device, dtype: torch.dtype)
 
 
 def all_reduce_seconds(n_numbers: int, *, repeats: int, like: Tensor) -> float:
-    """Return the median time of adding up vectors of this length, of the dtype and device of `like`.
+    """Return the median time of adding up vectors of this length, dtype and device.
 
-    All processes of the group call it together.
+    All processes of the group call it together; `like` gives dtype and device.
     """
     vector = like.new_ones(n_numbers)
     times = []
