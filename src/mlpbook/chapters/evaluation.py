@@ -26,12 +26,12 @@ __all__ = [
 
 
 def mcnemar(b: int, c: int) -> float:
-    r"""Return the exact p-value of McNemar's test (eq-evaluation-mcnemar).
+    """Return McNemar's exact p-value (eq-evaluation-mcnemar).
 
-    Of n images, only network A misreads b, and only network B misreads c. If
-    A and B are equally good, each of the b + c images falls to either side
-    like a fair coin. The p-value is the probability of a split at least as
-    uneven as the one observed.
+    Only network A misreads b of the images, only network B misreads c.
+    If A and B are equally good, each of these b + c images falls to
+    either side like a fair coin. The p-value is the probability of a
+    split at least as uneven as the one observed.
 
     >>> mcnemar(5, 0)
     0.0625
