@@ -95,23 +95,10 @@ def successive_halving(
 ) -> Iterator[list[tuple[Any, float]]]:
     """Train many candidates briefly, keep the better half, train it longer.
 
-    Parameters
-    ----------
-    train : callable
-        Trains a candidate for so many epochs more; returns it and its
-        validation error.
-    candidates : sequence
-        What to train; any objects.
-    epochs : int
-        Epochs of the first round, doubled in each further round.
+    train(candidate, epochs) trains on; it returns candidate and error.
+    Yields one list of (candidate, error) per round, best first.
 
-    Yields
-    ------
-    list of (candidate, validation error), best first: one list per round.
-
-    Examples
-    --------
-    >>> halve = successive_halving(lambda x, n: (x + n, x + n), [8, 1, 4, 2])
+    >>> halve = successive_halving(lambda x, n: (x, x), [8, 1, 4, 2])
     >>> [len(ranking) for ranking in halve]
     [4, 2, 1]
     """
