@@ -76,6 +76,13 @@ def _pool(images: Array) -> Array:
     return np.asarray(images.reshape(-1, 7, 4, 7, 4).mean(axis=(2, 4)).reshape(-1, 49))
 
 
+@cache
+def _pooled() -> tuple[Array, Array]:
+    """Return the pooled images for training and validation."""
+    images, _, validation, _ = _images()
+    return _pool(images), _pool(validation)
+
+
 class Setup:
     """A complete small training of 49-64-64-10 on digits, perhaps with one planted bug.
 
@@ -118,10 +125,13 @@ class Setup:
 
     def _build(self) -> None:
         rng = self.rng = np.random.default_rng(self.seed)
-        self.images, self.y, validation, self.y_validation = _images()
-        fitted_on = validation if self._has("scaler fitted on validation") else self.images
-        self.mean, self.scale = _pool(fitted_on).mean(axis=0), _pool(fitted_on).std(axis=0) + 0.1
-        self.X, self.X_validation = self.features(self.images), self.features(validation)
+        self.images, self.y, _, self.y_validation = _images()
+        train_features, validation_features = _pooled()
+        leak = self._has("scaler fitted on validation")
+        fitted_on = validation_features if leak else train_features
+        self.mean, self.scale = fitted_on.mean(axis=0), fitted_on.std(axis=0) + 0.1
+        self.X = (train_features - self.mean) / self.scale
+        self.X_validation = (validation_features - self.mean) / self.scale
         self.model = Sequential(
             [
                 Linear(49, 64, rng=rng),
@@ -231,7 +241,7 @@ class Finding:
 
 
 def labels_fit_images(setup: Setup) -> Finding:
-    """Do labels after the loader agree with those of the nearest images in the file?"""
+    """Compare labels after the loader with those of the nearest images in the file."""
     setup = setup.fresh()
     X, y = setup.batch(200)
     squares = (setup.X**2).sum(axis=1) - 2 * X @ setup.X.T  # distances, up to |x|^2
@@ -240,20 +250,20 @@ def labels_fit_images(setup: Setup) -> Finding:
 
 
 def scaler_is_from_training(setup: Setup) -> Finding:
-    """Do the scaled features have mean zero over the training data?"""
+    """Measure the largest mean of a scaled feature over the training data; it must be 0."""
     largest = float(np.abs(setup.X.mean(axis=0)).max())
     return Finding(largest, largest > 1e-6)
 
 
 def loss_at_start(setup: Setup) -> Finding:
-    """Is the loss ln C before training?"""
+    """Compare the loss before training with ln C."""
     setup = setup.fresh()
     ratio = setup.loss(*setup.batch()) / np.log(setup.n_classes)
     return Finding(float(ratio), abs(ratio - 1) > 0.1)
 
 
 def outputs_spread(setup: Setup) -> Finding:
-    """Do the outputs differ between inputs before training?"""
+    """Measure how much the outputs differ between inputs before training."""
     setup = setup.fresh()
     setup.model.eval()
     spread = float(setup.model.forward(setup.X).std(axis=0).mean())
@@ -261,7 +271,7 @@ def outputs_spread(setup: Setup) -> Finding:
 
 
 def batch_is_mean(setup: Setup) -> Finding:
-    """Is the loss of a batch the mean of the losses of its samples?"""
+    """Compare the loss of a batch with the mean of its samples' losses."""
     setup = setup.fresh()
     train(setup, 20)
     setup.model.eval()
@@ -272,7 +282,7 @@ def batch_is_mean(setup: Setup) -> Finding:
 
 
 def gradient_agrees(setup: Setup) -> Finding:
-    """Do the gradients of the output bias, computed twice, match finite differences?"""
+    """Compute a gradient twice and compare the second with finite differences."""
     setup = setup.fresh()
     setup.model.eval()
     X, y = setup.batch()
@@ -284,7 +294,7 @@ def gradient_agrees(setup: Setup) -> Finding:
 
 
 def every_array_moves(setup: Setup) -> Finding:
-    """Does one step change every array of parameters?"""
+    """Count the parameter arrays that one step leaves unchanged."""
     setup = setup.fresh()
     before = [p.copy() for p in setup.model.parameters()]
     train(setup, 1)
@@ -294,7 +304,7 @@ def every_array_moves(setup: Setup) -> Finding:
 
 
 def update_ratio(setup: Setup) -> Finding:
-    """How large is a step, relative to the weights, after a few steps?"""
+    """Measure the size of the sixth step relative to the second layer's weights."""
     setup = setup.fresh()
     train(setup, 5)
     before = setup.model.parameters()[2].copy()  # the second layer's weights
@@ -306,7 +316,7 @@ def update_ratio(setup: Setup) -> Finding:
 
 
 def modes_switch(setup: Setup) -> Finding:
-    """Is validation repeatable, and is dropout active again after it?"""
+    """Validate twice; then test that dropout is active again."""
     setup = setup.fresh()
     repeatable = setup.validate() == setup.validate()
     first, second = setup.model.forward(setup.X), setup.model.forward(setup.X)
@@ -315,7 +325,7 @@ def modes_switch(setup: Setup) -> Finding:
 
 
 def penalty_raises_objective(setup: Setup) -> Finding:
-    """Does a larger penalty raise the objective?"""
+    """Measure by how much a larger penalty raises the objective."""
     setup = setup.fresh()
     setup.model.eval()
     X, y = setup.batch()
@@ -324,7 +334,7 @@ def penalty_raises_objective(setup: Setup) -> Finding:
 
 
 def inputs_matter(setup: Setup) -> Finding:
-    """Is the loss after training lower than with all inputs zeroed?"""
+    """Train with and without inputs and compare the losses."""
     real, blind = setup.fresh(), setup.fresh()
     with np.errstate(all="ignore"):
         for _ in range(150):
@@ -337,7 +347,7 @@ def inputs_matter(setup: Setup) -> Finding:
 
 
 def overfits_twenty(setup: Setup) -> Finding:
-    """Does the loss on twenty samples fall nearly to zero?"""
+    """Train on twenty samples until the loss is nearly zero."""
     setup = setup.fresh()
     X, y = setup.batch(20)
     with np.errstate(all="ignore"):
@@ -348,7 +358,7 @@ def overfits_twenty(setup: Setup) -> Finding:
 
 
 def run_repeats(setup: Setup) -> Finding:
-    """Does one seed give one run, and another seed another?"""
+    """Test that one seed gives one run, and another seed another."""
     first, again = train(setup.fresh(), 5), train(setup.fresh(), 5)
     other = train(setup.fresh(seed=setup.seed + 1000), 5)
     return Finding(float(first == again), first != again or first == other)
