@@ -241,16 +241,17 @@ class Finding:
 
 
 def labels_fit_images(setup: Setup) -> Finding:
-    """Compare labels after the loader with those of the nearest images in the file."""
+    """Compare labels after the loader with those of the nearest images."""
     setup = setup.fresh()
     X, y = setup.batch(200)
-    squares = (setup.X**2).sum(axis=1) - 2 * X @ setup.X.T  # distances, up to |x|^2
+    # squared distances, up to |x|^2
+    squares = (setup.X**2).sum(axis=1) - 2 * X @ setup.X.T
     agreement = float((setup.y[squares.argmin(axis=1)] == y).mean())
     return Finding(agreement, agreement < 0.85)
 
 
 def scaler_is_from_training(setup: Setup) -> Finding:
-    """Measure the largest mean of a scaled feature over the training data; it must be 0."""
+    """Measure the largest mean of a training feature; it must be 0."""
     largest = float(np.abs(setup.X.mean(axis=0)).max())
     return Finding(largest, largest > 1e-6)
 
@@ -263,7 +264,7 @@ def loss_at_start(setup: Setup) -> Finding:
 
 
 def outputs_spread(setup: Setup) -> Finding:
-    """Measure how much the outputs differ between inputs before training."""
+    """Measure how much untrained outputs differ between inputs."""
     setup = setup.fresh()
     setup.model.eval()
     spread = float(setup.model.forward(setup.X).std(axis=0).mean())
@@ -276,20 +277,22 @@ def batch_is_mean(setup: Setup) -> Finding:
     train(setup, 20)
     setup.model.eval()
     X, y = setup.batch()
-    singles = [setup.loss(X[i : i + 1], y[i : i + 1]) for i in range(len(y))]
-    deviation = abs(setup.loss(X, y) / float(np.mean(singles)) - 1)
+    each = [setup.loss(X[[i]], y[[i]]) for i in range(len(y))]
+    deviation = abs(setup.loss(X, y) / float(np.mean(each)) - 1)
     return Finding(deviation, not deviation < 1e-9)
 
 
 def gradient_agrees(setup: Setup) -> Finding:
-    """Compute a gradient twice and compare the second with finite differences."""
+    """Compute a gradient twice; compare with finite differences."""
     setup = setup.fresh()
     setup.model.eval()
     X, y = setup.batch()
     setup.gradients(X, y)
     by_hand = setup.gradients(X, y)[-1]
-    numerical = numerical_gradient(lambda: setup.loss(X, y), setup.model.parameters()[-1])
-    deviation = float(np.abs(by_hand - numerical).max() / np.abs(numerical).max())
+    b = setup.model.parameters()[-1]
+    numerical = numerical_gradient(lambda: setup.loss(X, y), b)
+    difference = np.abs(by_hand - numerical).max()
+    deviation = float(difference / np.abs(numerical).max())
     return Finding(deviation, not deviation < 1e-5)
 
 
@@ -299,15 +302,16 @@ def every_array_moves(setup: Setup) -> Finding:
     before = [p.copy() for p in setup.model.parameters()]
     train(setup, 1)
     after = setup.model.parameters()
-    still = sum(bool(np.array_equal(p, q)) for p, q in zip(before, after, strict=True))
+    pairs = zip(before, after, strict=True)
+    still = sum(bool((p == q).all()) for p, q in pairs)
     return Finding(still, still > 0)
 
 
 def update_ratio(setup: Setup) -> Finding:
-    """Measure the size of the sixth step relative to the second layer's weights."""
+    """Measure the sixth step relative to the second layer's weights."""
     setup = setup.fresh()
     train(setup, 5)
-    before = setup.model.parameters()[2].copy()  # the second layer's weights
+    before = setup.model.parameters()[2].copy()  # W of layer 2
     train(setup, 1)
     with np.errstate(all="ignore"):
         change = np.linalg.norm(setup.model.parameters()[2] - before)
@@ -319,8 +323,8 @@ def modes_switch(setup: Setup) -> Finding:
     """Validate twice; then test that dropout is active again."""
     setup = setup.fresh()
     repeatable = setup.validate() == setup.validate()
-    first, second = setup.model.forward(setup.X), setup.model.forward(setup.X)
-    noise = float(np.abs(first - second).max())
+    first = setup.model.forward(setup.X)
+    noise = float(np.abs(first - setup.model.forward(setup.X)).max())
     return Finding(noise, not repeatable or noise == 0)
 
 
