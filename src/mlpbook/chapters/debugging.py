@@ -158,7 +158,7 @@ class Setup:
 
     def features(self, images: Array) -> Array:
         """Return pooled and scaled images, (N, 49)."""
-        return (_pool(images) - self.mean) / self.scale
+        return np.asarray((_pool(images) - self.mean) / self.scale)
 
     def batch(self, n: int | None = None) -> tuple[Array, Array]:
         """Return what the loader delivers: n samples, augmented, (n, 49), and labels (n,)."""
