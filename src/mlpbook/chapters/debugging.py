@@ -260,7 +260,7 @@ def loss_at_start(setup: Setup) -> Finding:
     """Compare the loss before training with ln C."""
     setup = setup.fresh()
     ratio = setup.loss(*setup.batch()) / np.log(setup.n_classes)
-    return Finding(float(ratio), abs(ratio - 1) > 0.1)
+    return Finding(float(ratio), bool(abs(ratio - 1) > 0.1))
 
 
 def outputs_spread(setup: Setup) -> Finding:
