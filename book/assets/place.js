@@ -27,15 +27,15 @@
   const [{ type } = {}] = performance.getEntriesByType("navigation");
   const { place } = history.state ?? {};
   if (!place || !["reload", "back_forward"].includes(type)) return;
-  history.scrollRestoration = "manual";
   const part = parts()[place.index];
-  let rounds = 0;
-  (function settle() { // until what comes into view has its real size
-    if (!part) return;
+  if (!part) return;
+  history.scrollRestoration = "manual";
+  let still = 0;
+  (function settle() { // until all has come, and what is in view has its real size
     const error = part.getBoundingClientRect().top - place.offset;
     if (Math.abs(error) > 1) scrollBy({ top: error, behavior: "instant" });
-    rounds += 1;
-    if (rounds < 20 && (rounds < 6 || Math.abs(error) > 1)) requestAnimationFrame(settle);
+    still = document.readyState === "complete" && Math.abs(error) <= 1 ? still + 1 : 0;
+    if (still < 8 && performance.now() < 5000) requestAnimationFrame(settle);
     else history.scrollRestoration = "auto";
   })();
 })();

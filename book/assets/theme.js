@@ -59,19 +59,20 @@
     });
     dialog.addEventListener("click", closeOutside);
     dialog.addEventListener("keydown", closeByKey);
+    let goal;
     dialog.addEventListener("close", () => {
       move(dialog, sidebar);
-      button.focus();
+      (goal ?? button).focus({ preventScroll: Boolean(goal) });
+      goal = undefined;
     });
     /* A link within the page closes the dialog, and the keyboard goes on at its heading. */
     dialog.addEventListener("click", (event) => {
       const link = event.target.closest?.('a[href^="#"]');
       const place = link && document.getElementById(decodeURIComponent(link.hash.slice(1)));
       if (!place) return;
+      goal = place.querySelector("h1, h2, h3, h4, h5, h6") ?? place;
+      goal.tabIndex = -1;
       dialog.close();
-      const heading = place.querySelector("h1, h2, h3, h4, h5, h6") ?? place;
-      heading.tabIndex = -1;
-      heading.focus({ preventScroll: true });
     });
   }
 

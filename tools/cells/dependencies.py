@@ -6,6 +6,7 @@ that they may read, the installed packages, and whether the digits are MNIST.
 """
 
 import ast
+import functools
 import hashlib
 import importlib
 import json
@@ -226,6 +227,17 @@ def find_data() -> Data:
     return Data(bool(mnist.is_substitute))
 
 
+@functools.cache
+def has_diamonds() -> bool:
+    """Fetch or find the table of diamonds, and say whether it could be had."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        table = importlib.import_module(f"{PACKAGE}.data.diamonds").load_diamonds()
+    for warning in caught:  # to the terminal; the page says it at its top
+        logger.info("%s", warning.message)
+    return not table.is_substitute
+
+
 # ---------------------------------------------------------------- the key
 
 
@@ -282,6 +294,8 @@ class Dependencies:
         digits = ""
         if package.uses_mnist(code):
             digits = "substitute" if self.data.is_substitute else "MNIST"
+        if re.search(r"\bload_diamonds\b", code):
+            digits += " and Diamonds" if has_diamonds() else " and a made-up table"
         everything = repr((self.everywhere, modules, others, files, digits))
         return hashlib.sha256(everything.encode()).hexdigest()[:16]
 
