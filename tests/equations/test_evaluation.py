@@ -90,6 +90,21 @@ def test_total_variance_over_networks_and_images(agree):
     agree(between + share @ (rates * (1 - rates)) / n, variance)
 
 
+@pytest.mark.equation("eq-evaluation-seeds", tolerance=1e-12)
+def test_variance_over_seeds_on_one_test_set(agree, rng):
+    """The printed sum against a mean over all test sets of the variance over all networks."""
+    misread = np.array([[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 0, 1]])  # networks, kinds of images
+    seed, image, n = rng.dirichlet(np.ones(3)), rng.dirichlet(np.ones(4)), 3
+    mean = 0.0
+    for drawn in itertools.product(range(4), repeat=n):
+        rates = misread[:, drawn].mean(axis=1)
+        mean += np.prod(image[list(drawn)]) * (seed @ rates**2 - (seed @ rates) ** 2)
+    pi, rho = misread @ image, seed @ misread
+    between = seed @ pi**2 - (seed @ pi) ** 2
+    agree((1 - 1 / n) * between + image @ (rho * (1 - rho)) / n, mean)
+    assert abs(between - mean) > 1e-3  # the spread over seeds is not the spread of true rates
+
+
 @pytest.mark.equation("eq-evaluation-optimism", tolerance=1e-9)
 def test_the_minimum_of_normal_candidates_lies_within_the_bounds(agree):
     """Quadrature for independent normals, at several m; and a case that needs the hypothesis."""

@@ -26,12 +26,12 @@ __all__ = [
 
 
 def mcnemar(b: int, c: int) -> float:
-    r"""Return the exact p-value of McNemar's test (eq-evaluation-mcnemar).
+    """Return McNemar's exact p-value (eq-evaluation-mcnemar).
 
-    Of n images, only network A misreads b, and only network B misreads c. If
-    A and B are equally good, each of the b + c images falls to either side
-    like a fair coin. The p-value is the probability of a split at least as
-    uneven as the one observed.
+    Only network A misreads b of the images, only network B misreads c.
+    If A and B are equally good, each of these b + c images falls to
+    either side like a fair coin. The p-value is the probability of a
+    split at least as uneven as the one observed.
 
     >>> mcnemar(5, 0)
     0.0625
@@ -95,23 +95,10 @@ def successive_halving(
 ) -> Iterator[list[tuple[Any, float]]]:
     """Train many candidates briefly, keep the better half, train it longer.
 
-    Parameters
-    ----------
-    train : callable
-        Trains a candidate for so many epochs more; returns it and its
-        validation error.
-    candidates : sequence
-        What to train; any objects.
-    epochs : int
-        Epochs of the first round, doubled in each further round.
+    train(candidate, epochs) trains on; it returns candidate and error.
+    Yields one list of (candidate, error) per round, best first.
 
-    Yields
-    ------
-    list of (candidate, validation error), best first: one list per round.
-
-    Examples
-    --------
-    >>> halve = successive_halving(lambda x, n: (x + n, x + n), [8, 1, 4, 2])
+    >>> halve = successive_halving(lambda x, n: (x, x), [8, 1, 4, 2])
     >>> [len(ranking) for ranking in halve]
     [4, 2, 1]
     """
