@@ -5,7 +5,12 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from sklearn.linear_model import LogisticRegression
 
+from mlpbook.checks.evaluation import error_rate
 from mlpbook.data.mnist1d import TEMPLATES, _resample, _smooth, mnist1d
+from mlpbook.scratch.fused import fit
+from mlpbook.scratch.losses import CrossEntropyLoss
+from mlpbook.scratch.network import MLP
+from mlpbook.scratch.optimizers import AdamW
 
 
 def test_classes_are_balanced_and_the_whole_is_standardized(rng):
@@ -46,9 +51,20 @@ def test_only_multiples_of_ten_are_drawn(n_samples, rng):
 def test_a_linear_classifier_has_the_published_accuracy():
     """The authors' README gives 32 % for logistic regression on 4,000 + 1,000 curves."""
     X, y = mnist1d(5000, rng=np.random.default_rng(0))
-<<<<<<< HEAD
-    model = LogisticRegression(max_iter=300).fit(X[:4000], y[:4000])
-=======
     model = LogisticRegression(max_iter=300, tol=1e-2).fit(X[:4000], y[:4000])
->>>>>>> generalization
     assert 0.28 < model.score(X[4000:], y[4000:]) < 0.36
+
+
+def test_a_two_layer_network_has_nearly_the_published_accuracy():
+    """The README gives 68 % for an MLP 40-100-100-10 with a skip; this one has none.
+
+    On the published file the same network and steps reach 66.8 %.
+    """
+    X, y = mnist1d(5000, rng=np.random.default_rng(0))
+    X = X.astype(np.float32)
+    rng = np.random.default_rng(0)
+    model = MLP([40, 100, 100, 10], rng=rng, dtype=np.float32)
+    optimizer = AdamW(model.parameters(), 1e-2, weight_decay=0.0)
+    data = X[:4000], y[:4000]
+    fit(model, CrossEntropyLoss(), optimizer, *data, epochs=40, batch_size=100, rng=rng)
+    assert 0.63 < 1 - error_rate(model(X[4000:]).argmax(axis=1), y[4000:]) < 0.71

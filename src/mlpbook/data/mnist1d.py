@@ -98,11 +98,7 @@ def _resample(x: Points, n: int) -> Points:
 
 
 def _smooth(x: Points, width: int = 2) -> Points:
-<<<<<<< HEAD
-    """Return x, averaged with Gaussian weights of that standard deviation, reflected at its ends."""
-=======
-    """Return x averaged with Gaussian weights of that deviation, reflected at its ends."""
->>>>>>> generalization
+    """Return x averaged with Gaussian weights of this standard deviation, reflected at ends."""
     reach = 4 * width
     weights = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * width**2))
     return np.convolve(np.pad(x, reach, mode="symmetric"), weights / weights.sum(), mode="valid")
