@@ -97,7 +97,7 @@ class LabelSmoothingLoss(Loss):
 def average(slow: list[Array], fast: list[Array], decay: float) -> None:
     r"""Move averaged parameters a little toward the current ones, in place.
 
-    One step of the recursion that unrolls to a weighted sum (eq-generalization-average).
+    One step; many unroll to a weighted sum (eq-generalization-average).
 
     >>> slow = [np.zeros(1)]
     >>> average(slow, [np.ones(1)], decay=0.75)
