@@ -77,7 +77,7 @@ def run(seed: int, *, n_runs: int = len(GATED_RUNS)) -> Result:
         losses = []
         for _ in range(EPOCHS):
             shuffled = kept[torch.as_tensor(rng.permutation(len(kept)))]
-            for batch in shuffled.split(BATCH):
+            for batch in shuffled.split(BATCH):  # type: ignore[no-untyped-call]
                 loss = loss_fn(model(X[batch]), y[batch])
                 optimizer.zero_grad()
                 loss.backward()
@@ -92,4 +92,4 @@ def run(seed: int, *, n_runs: int = len(GATED_RUNS)) -> Result:
         result["first_losses"].append(float(np.mean(losses[:10])))
         result["validation_errors"].append(errors[0])
         result["test_errors"].append(errors[1])
-    return result
+    return result  # type: ignore[return-value]
