@@ -56,7 +56,7 @@ def orthogonalize(G: Array, n_steps: int = 5) -> Array:
     for _ in range(n_steps):
         A = X @ X.T
         X = a * X + (b * A + c * A @ A) @ X
-    return X.T if tall else X
+    return X.T if tall else X  # type: ignore[no-any-return]
 
 
 class Muon(Optimizer):
