@@ -26,11 +26,11 @@ BESIDE_MUON = 0.002  # AdamW's rate for what Muon does not move
 @experiment(
     seeds=range(3),
     cost=90,
-    reduced={"epochs": 1, "n_rates": 1},
+    reduced={"n_rules": 1},
     tolerance={"validation_errors": 1e-2, "test_errors": 1e-2},
     mnist=True,
 )
-def run(seed: int, *, epochs: int = 5, n_rates: int = 5) -> Result:
+def run(seed: int, *, epochs: int = 5, n_rules: int = len(MUON_RULES)) -> Result:
     """Tune the rate of each rule with one seed, and judge it with another.
 
     Parameters
@@ -38,8 +38,8 @@ def run(seed: int, *, epochs: int = 5, n_rates: int = 5) -> Result:
     seed : int
         Draws start and batches of the judged run; tuning always uses seed 100.
     epochs : int
-    n_rates : int
-        How many of the rates are tried.
+    n_rules : int
+        How many of the rules are tried.
 
     Returns
     -------
@@ -52,8 +52,8 @@ def run(seed: int, *, epochs: int = 5, n_rates: int = 5) -> Result:
     X = (X - X[:N_TRAIN].mean()) / X[:N_TRAIN].std()
     held = slice(-N_HELD, None)
     validation_errors, chosen, test_errors, seconds = [], [], [], []
-    for rule in MUON_RULES:
-        rates = MUON_RATES[rule][:n_rates]
+    for rule in MUON_RULES[:n_rules]:
+        rates = MUON_RATES[rule]
         errors = []
         for rate in rates:
             try:

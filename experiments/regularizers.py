@@ -39,10 +39,12 @@ N_MEMBERS = 5  # of the ensemble: the networks of all seeds, trained plainly
 @experiment(
     seeds=range(5),
     cost=120,
-    reduced={"epochs": 1, "names": ("plain", "dropout")},
+    reduced={"n_remedies": 1, "n_members": 1},
     tolerance={"validation_errors": 0.02, "test_errors": 0.02},
 )
-def run(seed: int, *, epochs: int = 60, names: tuple[str, ...] = tuple(KNOBS)) -> Result:
+def run(
+    seed: int, *, epochs: int = 60, n_remedies: int = len(KNOBS), n_members: int = N_MEMBERS
+) -> Result:
     """Tune and judge each remedy for one seed of data, start and batches.
 
     Parameters
@@ -50,8 +52,10 @@ def run(seed: int, *, epochs: int = 60, names: tuple[str, ...] = tuple(KNOBS)) -
     seed : int
         Draws the data, the split, the starts and the batches.
     epochs : int
-    names : tuple of str
-        Which remedies.
+    n_remedies : int
+        How many of the remedies, in the order of KNOBS.
+    n_members : int
+        Networks in the ensemble.
 
     Returns
     -------
@@ -65,7 +69,7 @@ def run(seed: int, *, epochs: int = 60, names: tuple[str, ...] = tuple(KNOBS)) -
     train, held, test = split(len(X), [3200, 800, 4000], rng=np.random.default_rng(seed))
     parts = [(X[part], y[part]) for part in (train, held, test)]
     validation_errors, test_errors, chosen = [], [], []
-    for name in names:
+    for name in list(KNOBS)[:n_remedies]:
         results = [
             _train(name, value, 10 * seed, parts[0], parts[1], epochs) for value in KNOBS[name]
         ]
@@ -75,7 +79,7 @@ def run(seed: int, *, epochs: int = 60, names: tuple[str, ...] = tuple(KNOBS)) -
         chosen.append(float(KNOBS[name][best]))
         test_errors.append(_error([results[best]], *parts[2]))
     members = [
-        _train("plain", RATE, 10 * seed + k, parts[0], parts[1], epochs) for k in range(N_MEMBERS)
+        _train("plain", RATE, 10 * seed + k, parts[0], parts[1], epochs) for k in range(n_members)
     ]
     return {
         "validation_errors": validation_errors,

@@ -17,6 +17,7 @@ WITHOUT_DATA = {
     "fig-autograd-graph": DIAGRAM,
     "fig-autograd-shared": DIAGRAM,
     "fig-backprop-filters": IMAGES,
+    "fig-debugging-loader": IMAGES,
     "fig-backprop-modules": DIAGRAM,
     "fig-fast-distorted": IMAGES,
     "fig-features-units": IMAGES,
