@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy.interpolate import BSpline
 
 from mlpbook.checks.gradient_check import check_gradients, numerical_gradient
 from mlpbook.scratch.blocks import (
@@ -92,6 +91,7 @@ def test_the_balance_loss_is_least_for_equal_shares_and_its_gradient_is_added(rn
 
 
 def test_splines_add_up_to_one_and_reproduce_scipys(rng):
+    BSpline = pytest.importorskip("scipy.interpolate").BSpline
     layer, X = SplineExpansion(2, n_intervals=5), rng.uniform(-1, 1, (40, 2))
     B = layer.forward(X).reshape(40, 2, -1)
     np.testing.assert_allclose(B.sum(axis=2), 1, rtol=1e-13)
