@@ -24,6 +24,8 @@
     waiting = setTimeout(remember, 150);
   }, { passive: true });
 
+  addEventListener("pagehide", remember); // what came late may have moved the text since
+
   const [{ type } = {}] = performance.getEntriesByType("navigation");
   const { place } = history.state ?? {};
   if (!place || !["reload", "back_forward"].includes(type)) return;

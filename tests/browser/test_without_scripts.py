@@ -25,7 +25,7 @@ def test_text_mathematics_and_figures_are_there(bare, lay_out):
     bare.goto(NEURON)
     lay_out(bare)
     assert len(bare.locator("article").inner_text()) > 20_000
-    for selector, n in {".formula > svg": 100, "svg.figure-svg": 5, ".widget-view svg": 1}.items():
+    for selector, n in {".formula > svg": 100, ".figure-drawing": 5, ".widget-view svg": 1}.items():
         sizes = bare.evaluate(DRAWN, selector)
         assert len(sizes) >= n, selector
         assert min(sizes) > 0, selector
