@@ -5,7 +5,9 @@
   "use strict";
   const article = document.querySelector("article.bd-article");
   if (!article) return;
-  const parts = () => [...article.querySelectorAll("p, li, h1, h2, h3, h4, pre, figure, .equation, tr, dt")];
+  /* without what other scripts write: the numbers of the others stay the same */
+  const TEXT = ":is(p, li, h1, h2, h3, h4, pre, figure, .equation, tr, dt):not(.widget *, .screen-only *)";
+  const parts = () => [...article.querySelectorAll(TEXT)];
 
   function remember() {
     const top = document.elementFromPoint(innerWidth / 3, innerHeight / 3)?.closest("article *");
